@@ -1,1 +1,12 @@
-//! x
+//! Identity, row-level security and the x402 payment ledger, as a Postgres extension.
+//!
+//! Functions here are thin: rules live in `insforge_protocol`, tables and state functions in `sql/`.
+
+mod identity;
+mod payments;
+mod schema;
+
+::pgrx::pg_module_magic!();
+
+#[cfg(test)]
+pub mod pg_test;

@@ -1,0 +1,7 @@
+//! Payments: the protocol's rules as SQL functions. Tables and state functions are in `sql/ledger`.
+
+mod drop_guard;
+mod header;
+mod names;
+mod transitions;
+mod verify;

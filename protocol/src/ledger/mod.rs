@@ -1,0 +1,10 @@
+//! The states of a payment and the moves between them.
+//!
+//! `docs/state-machine.md` is drawn from [`TRANSITIONS`]; the extension's guard trigger reads it, so
+//! that SQL and Rust cannot disagree.
+
+mod status;
+mod transition;
+
+pub use status::{Status, UnknownStatus};
+pub use transition::{TRANSITIONS, Transition, is_allowed};

@@ -1,0 +1,37 @@
+-- requesting_user_id() in the installation schema, the name that every guide uses. A database that was
+-- set up from a guide has one of its own with policies and defaults on it: that one is kept.
+DO $do$
+BEGIN
+  IF to_regprocedure('@extschema@.requesting_user_id()') IS NOT NULL THEN
+    RAISE WARNING '@extschema@.requesting_user_id() exists already and is left as it is'
+      USING HINT = 'SELECT insforge.adopt_requesting_user_id() replaces its body; policies and defaults stay.';
+    RETURN;
+  END IF;
+  CREATE FUNCTION @extschema@.requesting_user_id() RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'requesting_user_id_wrapper';
+  GRANT EXECUTE ON FUNCTION @extschema@.requesting_user_id() TO PUBLIC;
+  COMMENT ON FUNCTION @extschema@.requesting_user_id() IS
+    'The caller''s user id, as insforge.requesting_user_id(). STABLE, PARALLEL SAFE; no errors. Execute: everybody.';
+END $do$;
+
+-- The guide's function becomes ours in place. Its body then depends on the extension, so that DROP
+-- EXTENSION refuses instead of leaving policies that fail, or taking them along unasked.
+CREATE FUNCTION insforge.adopt_requesting_user_id() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  IF to_regprocedure('@extschema@.requesting_user_id()') IS NULL THEN
+    RAISE undefined_function USING MESSAGE = 'there is no @extschema@.requesting_user_id() to adopt',
+      HINT = 'Use insforge.requesting_user_id().';
+  END IF;
+  IF EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e'
+             AND objid = to_regprocedure('@extschema@.requesting_user_id()')) THEN
+    RETURN;  -- ours from the start
+  END IF;
+  CREATE OR REPLACE FUNCTION @extschema@.requesting_user_id() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE RETURN insforge.requesting_user_id();
+END $fn$;
+COMMENT ON FUNCTION insforge.adopt_requesting_user_id() IS
+'Replaces the body of a requesting_user_id() that was there before the extension; policies and column
+defaults that use it are untouched. Again is a no-op. VOLATILE, PARALLEL UNSAFE, with the caller''s own
+rights. Errors: 42883 where there is none, 42501 unless the caller owns it, 42P13 where it does not
+return text. Execute: owner of the extension and of the function.';

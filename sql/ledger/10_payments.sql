@@ -1,0 +1,95 @@
+-- The public ledger. It starts as the table of InsForge's guide, so that its dashboards and SDK calls
+-- work unchanged, and is then completed; an existing table made from the guide is completed by the
+-- same function when the operator adopts it (14_adopt.sql).
+
+-- What every ledger must have, beyond the columns of the guide. VOLATILE, PARALLEL UNSAFE; called by
+-- the install script and by x402.adopt_ledger() only.
+CREATE FUNCTION x402._complete_ledger(ledger regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  EXECUTE format($ddl$
+    ALTER TABLE %s
+      ALTER COLUMN tx_hash DROP NOT NULL,
+      ALTER COLUMN created_at SET NOT NULL,
+      ALTER COLUMN status SET NOT NULL,
+      ADD COLUMN network text,
+      ADD COLUMN asset text,
+      ADD COLUMN pay_to text,
+      ADD COLUMN nonce text,
+      ADD COLUMN scheme text,
+      ADD COLUMN value numeric(78,0),
+      ADD COLUMN log_index integer,
+      ADD COLUMN tx_first boolean NOT NULL DEFAULT false,
+      ADD COLUMN block_number bigint,
+      ADD COLUMN block_hash text,
+      ADD COLUMN finality text NOT NULL DEFAULT 'none',
+      ADD COLUMN settled_at timestamptz,
+      ADD COLUMN delivered_at timestamptz,
+      ADD COLUMN error_reason text,
+      ADD COLUMN mock boolean NOT NULL DEFAULT false
+  $ddl$, ledger);
+  PERFORM x402._backfill_ledger(ledger);
+  EXECUTE format($ddl$
+    ALTER TABLE %s
+      ADD CONSTRAINT x402_payments_status_known CHECK (status IN
+        ('pending','settling','submitted','settled','unknown','accepted','failed','expired','review')),
+      ADD CONSTRAINT x402_payments_finality_known CHECK (finality IN ('none','latest','safe','finalized')),
+      ADD CONSTRAINT x402_payments_value_is_uint256 CHECK (value >= 0 AND value < 2::numeric ^ 256),
+      ADD CONSTRAINT x402_payments_settled_has_proof CHECK (status <> 'settled' OR mock OR tx_hash IS NOT NULL),
+      -- A row with a nonce is an authorization of ours: its identity must be whole and in one spelling.
+      ADD CONSTRAINT x402_payments_identity_is_whole CHECK (nonce IS NULL OR (
+        nonce ~ '^0x[0-9a-f]{64}$' AND payer_address ~ '^0x[0-9a-f]{40}$' AND pay_to ~ '^0x[0-9a-f]{40}$'
+        AND asset ~ '^0x[0-9a-f]{40}$' AND network ~ '^eip155:[1-9][0-9]*$'
+        AND scheme IS NOT NULL AND value IS NOT NULL AND amount = value::text) IS TRUE)
+  $ddl$, ledger);
+  -- The chain burns a nonce once per (token, payer): that, and not a signature or a hash, is a payment.
+  EXECUTE format('CREATE UNIQUE INDEX x402_payments_identity ON %s (network, asset, payer_address, nonce)
+                  WHERE nonce IS NOT NULL', ledger);
+  -- One hash, one payment; except that a batch transaction proves several, each by a log of its own:
+  -- then the first of them owns the hash (11_guards.sql), and no row without a log can join.
+  EXECUTE format('CREATE UNIQUE INDEX x402_payments_tx_hash ON %s (network, tx_hash)
+                  WHERE tx_first', ledger);
+  EXECUTE format('CREATE UNIQUE INDEX x402_payments_tx_log ON %s (network, tx_hash, log_index)
+                  WHERE log_index IS NOT NULL', ledger);
+  EXECUTE format('CREATE INDEX IF NOT EXISTS idx_x402_payments_payer ON %s (payer_address)', ledger);
+  EXECUTE format('CREATE INDEX IF NOT EXISTS idx_x402_payments_created ON %s (created_at DESC)', ledger);
+  PERFORM x402._protect_ledger(ledger);
+  PERFORM x402._guard_ledger(ledger);
+END $fn$;
+
+-- Rows of the guide say "xlayer" and a decimal text; ours say CAIP-2 and a number as well. A text that
+-- is no integer stays as it is and gets no value. Two rows that differ only in the hash's letter case
+-- are the same transaction: the unique index refuses the adoption and names it.
+CREATE FUNCTION x402._backfill_ledger(ledger regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  EXECUTE format($dml$
+    UPDATE %s SET
+      network = coalesce(x402.normalize_network(chain), chain, 'eip155:196'),
+      tx_hash = lower(tx_hash),
+      tx_first = tx_hash IS NOT NULL,
+      value = CASE WHEN amount ~ '^(0|[1-9][0-9]{0,77})$' THEN amount::numeric END,
+      settled_at = CASE WHEN status = 'settled' THEN created_at END
+  $dml$, ledger);
+END $fn$;
+
+-- Row-level security on, nobody writes but through functions. Default privileges of the installation
+-- schema may have granted more: InsForge's make every new table of `public` writable by anon.
+CREATE FUNCTION x402._protect_ledger(ledger regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  grantee text;
+BEGIN
+  EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', ledger);
+  FOR grantee IN
+    SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+    FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.oid = ledger AND a.grantee <> c.relowner
+  LOOP
+    EXECUTE format('REVOKE ALL ON %s FROM %s', ledger, grantee);
+  END LOOP;
+  -- The guide's server code inserts with InsForge's API key, which is this role.
+  IF to_regrole('project_admin') IS NOT NULL THEN
+    EXECUTE format('GRANT SELECT, INSERT ON %s TO project_admin', ledger);
+  END IF;
+END $fn$;

@@ -1,0 +1,86 @@
+-- What the outside hears of the ledger. A restore or a bulk load of old rows announces nothing: the
+-- triggers look at rows created by the running transaction only.
+
+-- Publishes to InsForge's realtime channel where it exists. The ledger's owner calls it, so it must be
+-- somebody trusted who made it: a schema `realtime` that an ordinary role created is not used.
+-- A failing dashboard must not hold up a payment: errors become warnings.
+CREATE FUNCTION x402._publish(event text, payment jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  PERFORM FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+  WHERE p.oid = to_regprocedure('realtime.publish(text,text,jsonb)') AND r.rolsuper;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  BEGIN
+    EXECUTE 'SELECT realtime.publish($1, $2, $3)'
+      USING 'x402_payments', event, jsonb_build_object('new', payment);
+  EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'realtime.publish failed: % (%)', SQLERRM, SQLSTATE;
+  END;
+END $fn$;
+
+CREATE FUNCTION x402._notify(id uuid, status text, network text, tx_hash text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT pg_notify('x402_payments', json_build_object(
+    'id', id, 'status', status, 'network', network, 'tx_hash', tx_hash)::text);
+END;
+
+-- A new row. A pending one rings the doorbell through the queue; one that arrives settled (an app that
+-- settled by itself) is news at once.
+CREATE FUNCTION x402._record_arrival() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  INSERT INTO x402.events (payment_id, to_status, evidence)
+  VALUES (NEW.id, NEW.status, jsonb_strip_nulls(jsonb_build_object('tx_hash', NEW.tx_hash)));
+  IF NEW.status <> 'pending' THEN
+    PERFORM x402._notify(NEW.id, NEW.status, NEW.network, NEW.tx_hash);
+  END IF;
+  IF NEW.status = 'settled' THEN
+    PERFORM x402._publish('INSERT_x402_payments', to_jsonb(NEW));
+  END IF;
+  RETURN NULL;
+END $fn$;
+
+-- InsForge's dashboards append a row on INSERT_x402_payments: it is published once per payment, when
+-- the payment is first settled.
+CREATE FUNCTION x402._announce_move() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  PERFORM x402._notify(NEW.id, NEW.status, NEW.network, NEW.tx_hash);
+  IF NEW.status = 'settled' AND OLD.settled_at IS NULL THEN
+    PERFORM x402._publish('INSERT_x402_payments', to_jsonb(NEW));
+  ELSE
+    PERFORM x402._publish('UPDATE_x402_payments', to_jsonb(NEW));
+  END IF;
+  RETURN NULL;
+END $fn$;
+
+-- The doorbell. NOTIFY takes a database-wide lock at commit, so it rings at most once in 20 ms; the
+-- time of the last ring is a sequence, which is neither transactional nor locked until commit. It is
+-- rung by a deferred trigger, just before the commit that makes the rows visible: a ring long before
+-- its commit would silence others who commit earlier.
+CREATE SEQUENCE x402.doorbell AS bigint MINVALUE 0 START 0;
+
+CREATE FUNCTION x402._ring_doorbell() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  now_ms bigint := extract(epoch FROM clock_timestamp()) * 1000;
+  rung_ms bigint;
+BEGIN
+  SELECT last_value INTO rung_ms FROM x402.doorbell;
+  -- A bell from the future means that the clock was set back: ring.
+  IF rung_ms NOT BETWEEN now_ms - 19 AND now_ms + 1000 THEN
+    PERFORM setval('x402.doorbell', now_ms);
+    PERFORM pg_notify('x402_pending', '');
+  END IF;
+  RETURN NULL;
+END $fn$;
+
+CREATE CONSTRAINT TRIGGER queue_rings_on_insert AFTER INSERT ON x402.queue
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  WHEN (NEW.due_at = pg_catalog.now()) EXECUTE FUNCTION x402._ring_doorbell();
+CREATE CONSTRAINT TRIGGER queue_rings_when_due AFTER UPDATE OF due_at ON x402.queue
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  WHEN (NEW.due_at = pg_catalog.now()) EXECUTE FUNCTION x402._ring_doorbell();

@@ -1,0 +1,119 @@
+-- What a worker does with the queue. Each claim takes a rising lease token; every later write names
+-- it, and a write whose lease was lost changes nothing. Only the database's clock decides.
+
+-- Claims up to `batch` due payments whose lease is free, nearest validBefore first. A payment found
+-- `settling` lost its worker after the intent: what became of the call is unknown.
+CREATE FUNCTION x402.claim(worker text, batch integer, lease interval, statuses text[] DEFAULT '{pending}')
+RETURNS TABLE (id uuid, lease_token bigint, status text, attempt integer, uncertain boolean, network text,
+  asset text, payer text, pay_to text, value text, nonce text, scheme text, valid_after text,
+  valid_before text, tx_hash text, payment jsonb, requirements jsonb, now_unix bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+DECLARE
+  started timestamptz := clock_timestamp();
+  now_s bigint := floor(extract(epoch FROM started));
+  claimed uuid[];
+BEGIN
+  IF worker IS NULL OR batch IS NULL OR lease IS NULL OR statuses IS NULL OR lease <= interval '0' THEN
+    RAISE invalid_parameter_value USING MESSAGE = 'worker, batch, a positive lease and statuses are needed';
+  END IF;
+  WITH due AS (
+    SELECT q.payment_id FROM x402.queue q
+    WHERE q.status = ANY (statuses) AND q.due_at <= started
+      AND (q.leased_until IS NULL OR q.leased_until <= started)
+      -- Too late to start, too early to expire: left alone until one or the other is true.
+      AND (q.status <> 'pending' OR q.valid_before > now_s + 10 OR q.valid_before <= now_s)
+    ORDER BY q.valid_before LIMIT batch FOR UPDATE SKIP LOCKED
+  ), leased AS (
+    UPDATE x402.queue q
+    SET lease_token = nextval('x402.lease_tokens'), leased_by = worker, leased_until = started + lease,
+        uncertain = q.uncertain OR q.status = 'settling',
+        status = CASE q.status WHEN 'settling' THEN 'unknown' ELSE q.status END
+    FROM due WHERE q.payment_id = due.payment_id
+    RETURNING q.payment_id
+  )
+  SELECT array_agg(payment_id) INTO claimed FROM leased;
+  IF 'settling' = ANY (statuses) THEN
+    PERFORM x402._move_interrupted(claimed);
+  END IF;
+  RETURN QUERY
+  SELECT p.id, q.lease_token, q.status, q.attempts, q.uncertain, p.network, p.asset, p.payer_address, p.pay_to,
+    p.value::text, p.nonce, p.scheme, a.valid_after::text, a.valid_before::text, p.tx_hash, a.payment,
+    a.requirements, now_s
+  FROM x402.queue q
+  JOIN @extschema@.x402_payments p ON p.id = q.payment_id
+  JOIN x402.authorizations a ON a.payment_id = q.payment_id
+  WHERE q.payment_id = ANY (claimed)
+  ORDER BY q.valid_before;
+END $fn$;
+
+CREATE FUNCTION x402._move_interrupted(claimed uuid[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
+  WITH moved AS (
+    UPDATE @extschema@.x402_payments p SET status = 'unknown'
+    WHERE p.id = ANY (claimed) AND p.status = 'settling' RETURNING p.id
+  )
+  INSERT INTO x402.events (payment_id, from_status, to_status, evidence)
+  SELECT id, 'settling', 'unknown', '{"lease": "expired while settling"}' FROM moved;
+$fn$;
+
+-- Records the intent to settle, before the call: pending or unknown → settling. Returns the payments
+-- whose lease still holds; the worker commits, and only then calls the facilitator.
+CREATE FUNCTION x402.begin_settle(ids uuid[], lease_tokens bigint[]) RETURNS SETOF uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  RETURN QUERY
+  WITH held AS (
+    SELECT q.payment_id, q.status, q.lease_token, q.leased_by, q.attempts + 1 AS attempt
+    FROM unnest(ids, lease_tokens) AS given (id, token)
+    JOIN x402.queue q ON q.payment_id = given.id AND q.lease_token = given.token
+    WHERE q.leased_until > clock_timestamp() AND q.status IN ('pending', 'unknown')
+    ORDER BY q.payment_id FOR UPDATE OF q
+  ), queued AS (
+    UPDATE x402.queue q SET status = 'settling', attempts = held.attempt
+    FROM held WHERE q.payment_id = held.payment_id
+  ), moved AS (
+    UPDATE @extschema@.x402_payments p SET status = 'settling' FROM held WHERE p.id = held.payment_id
+  ), written AS (
+    INSERT INTO x402.events (payment_id, from_status, to_status, actor, evidence)
+    SELECT payment_id, status, 'settling', leased_by,
+      jsonb_build_object('attempt', attempt, 'lease_token', lease_token) FROM held
+  )
+  SELECT payment_id FROM held;
+END $fn$;
+
+-- Prolongs leases that are still live; one that ran out is not revived, even if nobody took it yet.
+CREATE FUNCTION x402.extend_leases(ids uuid[], lease_tokens bigint[], lease interval) RETURNS SETOF uuid
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+  WITH held AS (
+    SELECT q.payment_id FROM unnest(ids, lease_tokens) AS given (id, token)
+    JOIN x402.queue q ON q.payment_id = given.id AND q.lease_token = given.token
+    WHERE q.leased_until > clock_timestamp()
+    ORDER BY q.payment_id FOR UPDATE OF q
+  )
+  UPDATE x402.queue q SET leased_until = clock_timestamp() + lease
+  FROM held WHERE q.payment_id = held.payment_id
+  RETURNING q.payment_id
+$fn$;
+
+-- Hands claims back that were not sent, for another worker to take at once.
+CREATE FUNCTION x402.release(ids uuid[], lease_tokens bigint[]) RETURNS SETOF uuid
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+  WITH held AS (
+    SELECT q.payment_id FROM unnest(ids, lease_tokens) AS given (id, token)
+    JOIN x402.queue q ON q.payment_id = given.id AND q.lease_token = given.token
+    WHERE q.status <> 'settling'
+    ORDER BY q.payment_id FOR UPDATE OF q
+  )
+  UPDATE x402.queue q SET lease_token = NULL, leased_by = NULL, leased_until = NULL, due_at = now()
+  FROM held WHERE q.payment_id = held.payment_id
+  RETURNING q.payment_id
+$fn$;
+
+-- Milliseconds until the next payment is due, 0 for now, NULL when nothing waits.
+CREATE FUNCTION x402.next_due(statuses text[] DEFAULT '{pending}') RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+  SELECT greatest(0, ceil(extract(epoch FROM
+    min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp()) * 1000))::bigint
+  FROM x402.queue WHERE status = ANY (statuses)
+$fn$;

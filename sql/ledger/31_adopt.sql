@@ -1,0 +1,80 @@
+-- Making an existing table of the guide the ledger, with its rows and in its place: ids, foreign keys
+-- and dashboards keep working.
+CREATE FUNCTION x402.adopt_ledger() RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  ledger constant regclass := to_regclass('@extschema@.x402_payments');
+  was_public boolean;
+  adopted bigint;
+BEGIN
+  PERFORM x402._check_adoptable(ledger);
+  was_public := EXISTS (SELECT FROM pg_policy WHERE polrelid = ledger AND polname = 'public_read');
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', ledger);
+  PERFORM x402._strip_guide(ledger);
+  PERFORM x402._complete_ledger(ledger);
+  EXECUTE format('ALTER EXTENSION insforge_integrations ADD TABLE %s', ledger);
+  -- pg_extension_config_dump() works in install scripts only; without this, pg_dump would leave the
+  -- adopted rows out.
+  UPDATE pg_extension SET extconfig = coalesce(extconfig, '{}') || ledger::oid,
+    extcondition = coalesce(extcondition, '{}') || ''::text
+  WHERE extname = 'insforge_integrations';
+  IF was_public THEN
+    PERFORM x402.expose_ledger('public');
+    RAISE WARNING 'the ledger was readable by everybody and still is'
+      USING HINT = 'SELECT x402.expose_ledger(''none'') or (''payer'') ends that.';
+  END IF;
+  EXECUTE format('SELECT count(*) FROM %s', ledger) INTO adopted;
+  RETURN adopted;
+END $fn$;
+COMMENT ON FUNCTION x402.adopt_ledger() IS
+'Makes the x402_payments table of InsForge''s guide the ledger, in place and with its rows, and returns how
+many. VOLATILE, PARALLEL UNSAFE. Errors: 42501 unless the caller is a superuser (the table becomes a
+member of the extension), 42P01 without the table, 55000 where it is the ledger already, 42703 where
+it is not the guide''s table, 23505 where two rows have one transaction. Execute: superusers.';
+
+CREATE FUNCTION x402._check_adoptable(ledger regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  missing text;
+BEGIN
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    RAISE insufficient_privilege USING MESSAGE = 'adopting a ledger takes a superuser',
+      HINT = 'The table becomes a member of the extension and changes owner.';
+  END IF;
+  IF ledger IS NULL THEN
+    RAISE undefined_table USING MESSAGE = 'there is no @extschema@.x402_payments to adopt';
+  END IF;
+  IF EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = ledger AND deptype = 'e') THEN
+    RAISE object_not_in_prerequisite_state USING MESSAGE = '@extschema@.x402_payments is the ledger already';
+  END IF;
+  SELECT string_agg(c.name, ', ') INTO missing
+  FROM (VALUES ('id', 'uuid'), ('payer_address', 'text'), ('endpoint', 'text'), ('amount', 'text'),
+    ('tx_hash', 'text'), ('chain', 'text'), ('status', 'text'), ('response_summary', 'text'),
+    ('created_at', 'timestamptz')) AS c (name, type)
+  WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = ledger AND a.attname = c.name
+                    AND a.atttypid = c.type::regtype AND NOT a.attisdropped);
+  IF missing IS NOT NULL THEN
+    RAISE undefined_column USING MESSAGE = 'this is not the table of the guide: ' || missing || ' missing or of another type',
+      HINT = 'Rename it, drop and create the extension, and copy the rows with x402.record_settled().';
+  END IF;
+END $fn$;
+
+-- The guide's trigger, policy and unique constraint: ours take their place. Triggers of the user are
+-- off while rows are completed, for they would run with the rights of a superuser.
+CREATE FUNCTION x402._strip_guide(ledger regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  item text;
+BEGIN
+  EXECUTE format('ALTER TABLE %s OWNER TO CURRENT_USER', ledger);
+  EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', ledger);
+  EXECUTE format('DROP TRIGGER IF EXISTS x402_payment_realtime ON %s', ledger);
+  EXECUTE format('DROP POLICY IF EXISTS public_read ON %s', ledger);
+  FOR item IN
+    SELECT c.conname FROM pg_constraint c
+    JOIN pg_attribute a ON a.attrelid = c.conrelid AND c.conkey = ARRAY[a.attnum]
+    WHERE c.conrelid = ledger AND c.contype = 'u' AND a.attname = 'tx_hash'
+  LOOP
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', ledger, item);
+  END LOOP;
+END $fn$;
