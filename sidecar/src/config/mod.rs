@@ -1,0 +1,28 @@
+//! Configuration in two stages: what was given ([`Raw`]) and what is valid ([`Settings`]).
+//!
+//! One table ([`OPTIONS`]) names every option; the file reader, the environment reader, the error
+//! messages, `config show` and `docs/configuration.md` are all driven by it.
+
+mod database;
+mod fault;
+mod load;
+mod parse;
+mod production;
+mod raw;
+mod render;
+mod settings;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use database::{Target, Verification};
+pub use fault::{Fault, Faults};
+pub use load::{load, read};
+pub use raw::{Given, Raw, Source};
+pub use render::{docs, show};
+pub use settings::{
+    DatabaseSettings, Environment, FacilitatorMode, FacilitatorSettings, HttpSettings, LogFormat, LogSettings,
+    OkxSettings, SettlerSettings, Settings,
+};
+pub use table::{OPTIONS, Opt};

@@ -1,0 +1,105 @@
+/// One option of the sidecar.
+#[derive(Debug)]
+pub struct Opt {
+    /// Dotted key in the TOML file.
+    pub key: &'static str,
+    /// Environment variable; it wins over the file.
+    pub env: &'static str,
+    /// Value when none is given, written as in the environment.
+    pub default: Option<&'static str>,
+    /// The form of the value, for people.
+    pub form: &'static str,
+    /// Whether the value is never shown.
+    pub secret: bool,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+impl Opt {
+    /// Both names: the file's key and the environment variable.
+    pub fn name(&self) -> String {
+        format!("{} ({})", self.key, self.env)
+    }
+}
+
+/// Prefix of the environment variables that are the sidecar's own.
+pub(super) const ENV_PREFIX: &str = "INSFORGE_SIDECAR_";
+
+macro_rules! options {
+    ($($name:ident: $key:literal, $env:literal, $default:expr, $form:literal, $secret:expr, $doc:literal;)+) => {
+        $(pub(super) static $name: Opt = Opt {
+            key: $key, env: $env, default: $default, form: $form, secret: $secret, doc: $doc,
+        };)+
+
+        /// Every option, in the order of the documentation.
+        pub static OPTIONS: &[&Opt] = &[$(&$name),+];
+    };
+}
+
+const SHOWN: bool = false;
+const SECRET: bool = true;
+
+options! {
+    ENVIRONMENT: "environment", "INSFORGE_ENV", Some("development"), "`development` or `production`", SHOWN,
+        "`production` refuses mock mode, default or short secrets, plain-text connections to OKX and plain-text listeners beyond loopback.";
+    LOG_LEVEL: "log.level", "INSFORGE_SIDECAR_LOG", Some("info"), "level or filter", SHOWN,
+        "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,insforge_sidecar::db=debug`.";
+    LOG_FORMAT: "log.format", "INSFORGE_SIDECAR_LOG_FORMAT", Some("text"), "`text` or `json`", SHOWN,
+        "Form of the log lines on standard error.";
+    DATABASE_URL: "database.url", "DATABASE_URL", None, "connection string", SECRET,
+        "Postgres with the extension, as `postgres://user:password@host:5432/database` or `host=… user=…`. Several hosts with `target_session_attrs=read-write` follow a failover. `sslmode` is `disable`, `prefer` (default), `require`, `verify-ca` or `verify-full`, with libpq's meanings; `sslrootcert` names a PEM file.";
+    DATABASE_POOL_SIZE: "database.pool_size", "INSFORGE_SIDECAR_DATABASE_POOL_SIZE", Some("4"), "whole number, 1 to 100", SHOWN,
+        "Connections for work. Heartbeats and the listener hold one more each.";
+    DATABASE_CONNECT_TIMEOUT: "database.connect_timeout", "INSFORGE_SIDECAR_DATABASE_CONNECT_TIMEOUT", Some("5s"), "duration, 100ms to 60s", SHOWN,
+        "Time to reach one host of the database. A `connect_timeout` in the connection string wins.";
+    DATABASE_QUERY_TIMEOUT: "database.query_timeout", "INSFORGE_SIDECAR_DATABASE_QUERY_TIMEOUT", Some("10s"), "duration, 100ms to 5m", SHOWN,
+        "Time for one statement; then its connection is given up, because a silent one may be half open.";
+    SETTLER_ENABLED: "settler.enabled", "INSFORGE_SIDECAR_SETTLER", Some("true"), "`true` or `false`", SHOWN,
+        "Whether this process settles payments.";
+    SETTLER_WORKER: "settler.worker", "INSFORGE_SIDECAR_WORKER", None, "text", SHOWN,
+        "Name of this worker in leases and events. Default: host name and process id.";
+    SETTLER_CONCURRENCY: "settler.concurrency", "INSFORGE_SIDECAR_CONCURRENCY", Some("64"), "whole number, 1 to 10000", SHOWN,
+        "Payments in flight at once in this process.";
+    SETTLER_BATCH: "settler.batch", "INSFORGE_SIDECAR_BATCH", Some("100"), "whole number, 1 to 1000", SHOWN,
+        "Most payments claimed, begun or finished by one statement.";
+    SETTLER_LEASE: "settler.lease", "INSFORGE_SIDECAR_LEASE", Some("8s"), "duration, 500ms to 5m", SHOWN,
+        "How long a claim holds without a heartbeat; heartbeats come three times as often. After a crash another worker takes over within the larger of this and `settler.poll_interval`.";
+    SETTLER_POLL_INTERVAL: "settler.poll_interval", "INSFORGE_SIDECAR_POLL_INTERVAL", Some("8s"), "duration, 100ms to 60s", SHOWN,
+        "Longest wait between two looks at an idle queue while the listener is up.";
+    SETTLER_POLL_WITHOUT_LISTENER: "settler.poll_interval_without_listener", "INSFORGE_SIDECAR_POLL_INTERVAL_WITHOUT_LISTENER", Some("200ms"), "duration, 10ms to 60s", SHOWN,
+        "The same while the listener is down.";
+    SETTLER_PING_INTERVAL: "settler.ping_interval", "INSFORGE_SIDECAR_PING_INTERVAL", Some("2500ms"), "duration, 100ms to 60s", SHOWN,
+        "How often the listener's connection is tested; the answer must come within the same time. A half-open connection is found within twice this.";
+    SETTLER_GRACE: "settler.grace", "INSFORGE_SIDECAR_GRACE", Some("25s"), "duration, 0s to 10m", SHOWN,
+        "How long a stop waits for calls in flight. A call cut off after that is recorded as unknown, never as failed.";
+    OKX_API_KEY: "okx.api_key", "OKX_API_KEY", None, "text", SECRET,
+        "API key from the OKX Web3 developer portal; a key of the exchange is refused by OKX with 50114.";
+    OKX_SECRET_KEY: "okx.secret_key", "OKX_SECRET_KEY", None, "text", SECRET,
+        "Secret belonging to the API key; signs every request.";
+    OKX_PASSPHRASE: "okx.passphrase", "OKX_PASSPHRASE", None, "text", SECRET,
+        "Passphrase chosen when the API key was made.";
+    OKX_BASE_URL: "okx.base_url", "OKX_BASE_URL", Some("https://web3.okx.com"), "URL", SHOWN,
+        "Scheme and host of the OKX API.";
+    OKX_API_GENERATION: "okx.api_generation", "OKX_API_GENERATION", Some("2"), "`1` or `2`", SHOWN,
+        "Which of OKX's payment APIs to speak: 2 is `/api/v6/pay/x402`, 1 is `/api/v6/x402`.";
+    OKX_MOCK: "okx.mock", "MOCK_OKX_FACILITATOR", Some("false"), "`true` or `false`", SHOWN,
+        "Mock mode: signatures are verified for real, nothing is settled, rows are marked `mock`.";
+    OKX_SYNC_SETTLE: "okx.sync_settle", "INSFORGE_SIDECAR_OKX_SYNC_SETTLE", Some("true"), "`true` or `false`", SHOWN,
+        "Whether OKX is asked to answer only when the transaction is confirmed.";
+    OKX_REQUESTS_PER_SECOND: "okx.requests_per_second", "INSFORGE_SIDECAR_OKX_REQUESTS_PER_SECOND", Some("1"), "number, 0 to 100000", SHOWN,
+        "Requests sent to OKX per second by this process; 0 means no limit. OKX publishes no quota, its own tests stay below 1.";
+    OKX_BURST: "okx.burst", "INSFORGE_SIDECAR_OKX_BURST", Some("3"), "whole number, 1 to 10000", SHOWN,
+        "Requests that may go at once after a quiet time.";
+    OKX_CONNECT_TIMEOUT: "okx.connect_timeout", "INSFORGE_SIDECAR_OKX_CONNECT_TIMEOUT", Some("10s"), "duration, 100ms to 60s", SHOWN,
+        "Time to connect to OKX. Running out of it means that nothing was sent.";
+    OKX_TIMEOUT: "okx.timeout", "INSFORGE_SIDECAR_OKX_TIMEOUT", Some("30s"), "duration, 100ms to 5m", SHOWN,
+        "Time for a whole call to OKX. Running out of it means that the outcome is unknown.";
+    XLAYER_RPC_URLS: "xlayer.rpc_urls", "XLAYER_RPC_URLS", None, "URLs, comma separated", SECRET,
+        "JSON-RPC endpoints of X Layer, for evidence from the chain. Two different operators are better than one. Secret because providers put keys into the path.";
+    PAYMENT_RECIPIENT: "payment.recipient", "PAYMENT_RECIPIENT", None, "address", SHOWN,
+        "Address that is paid, `0x` and 40 hex digits.";
+    JWT_SECRET: "insforge.jwt_secret", "INSFORGE_JWT_SECRET", None, "text", SECRET,
+        "The secret InsForge signs its tokens with. An administrator key: give it to nobody else.";
+    HTTP_LISTEN: "http.listen", "INSFORGE_SIDECAR_LISTEN", Some("127.0.0.1:9464"), "address and port, or `off`", SHOWN,
+        "Listener for `/healthz`, `/readyz` and `/metrics`.";
+}

@@ -1,0 +1,13 @@
+//! What to do with a claimed payment, and what to record of a call: decisions only, no I/O.
+
+pub mod backoff;
+mod decide;
+mod model;
+mod report;
+
+#[cfg(test)]
+mod fixture;
+
+pub use decide::{Decision, Order, decide};
+pub use model::{Claim, Lease};
+pub use report::{Report, Situation};

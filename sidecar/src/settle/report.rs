@@ -1,0 +1,199 @@
+use std::time::Duration;
+
+use insforge_protocol::okx::{Class, HashStatus, NotSentCause, Outcome, Settlement};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Lease;
+use super::backoff;
+
+/// An outcome as `x402.finish` takes it. The database decides what it means for the payment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The payment.
+    pub id: Uuid,
+    /// Fencing token.
+    pub lease_token: i64,
+    /// settled, submitted, accepted, refused, `not_sent`, unknown or expired.
+    pub outcome: &'static str,
+    /// Transaction, `0x` and 64 hex digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tx_hash: Option<String>,
+    /// The foreign words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Our own class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<&'static str>,
+    /// When to look again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// What it rests on; an object without secrets.
+    pub evidence: Value,
+    /// Whether nothing was settled in truth.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mock: bool,
+}
+
+/// What a report depends on besides the outcome.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation {
+    /// Intents before this attempt.
+    pub attempt: u32,
+    /// Time left in which the payment may still be started.
+    pub left: Duration,
+    /// From 0 up to and not including 1.
+    pub jitter: f64,
+}
+
+impl Report {
+    /// A report without particulars.
+    pub fn new(lease: Lease, outcome: &'static str) -> Self {
+        Self {
+            id: lease.id,
+            lease_token: lease.token,
+            outcome,
+            tx_hash: None,
+            reason: None,
+            class: None,
+            retry_after_ms: None,
+            evidence: json!({}),
+            mock: false,
+        }
+    }
+
+    /// The same with a reason.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>, class: Class) -> Self {
+        self.reason = Some(reason.into());
+        self.class = Some(class.as_str());
+        self
+    }
+
+    /// The same, to be looked at again after `delay`.
+    #[must_use]
+    pub fn again_after(mut self, delay: Duration) -> Self {
+        self.retry_after_ms = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// What a call of `/settle` leaves to record.
+    pub fn of_settlement(lease: Lease, settlement: &Settlement, situation: Situation) -> Self {
+        let outcome = &settlement.outcome;
+        // The protocol names the fact, the ledger wants the consequence: a refusal that may be tried again
+        // decided nothing, like a call that was not sent; a request whose parameters are refused will be
+        // refused again.
+        let word = match outcome {
+            Outcome::Refused { class: Class::Retryable } => "not_sent",
+            Outcome::NotSent { cause: NotSentCause::Parameters, .. } => "refused",
+            other => other.name(),
+        };
+        let delay = backoff::after(outcome, situation.attempt, situation.jitter);
+        Self {
+            tx_hash: outcome.tx_hash().map(|hash| format!("{hash:#x}")),
+            reason: settlement.reason.clone(),
+            class: outcome.class().map(Class::as_str),
+            evidence: settlement.evidence.clone(),
+            ..Self::new(lease, word)
+        }
+        .maybe_again_after(delay.map(|delay| backoff::within(delay, situation.left)))
+    }
+
+    /// What a look at `settle/status` leaves to record. Only a success closes a payment: that a
+    /// transaction failed or is not known proves nothing about the authorization.
+    pub fn of_status(lease: Lease, hash: String, status: &HashStatus, jitter: f64) -> Self {
+        let (outcome, reason, class) = match status {
+            HashStatus::Succeeded => ("settled", None, None),
+            HashStatus::Failed { reason } => {
+                let reason = reason.clone().unwrap_or_else(|| "transaction failed".to_owned());
+                ("unknown", Some(reason), Some(Class::Unknown))
+            }
+            HashStatus::Pending => ("submitted", None, None),
+            HashStatus::NotFound => ("submitted", Some("not_found".to_owned()), Some(Class::Unknown)),
+            HashStatus::NoAnswer(none) => ("submitted", Some(none.reason.clone()), Some(none.class)),
+        };
+        let asked = match status {
+            HashStatus::NoAnswer(none) => none.retry_after,
+            _ => None,
+        };
+        let delay = asked.unwrap_or_else(|| backoff::half_jitter(2, CONFIRM_BASE, CONFIRM_BASE * 4, jitter));
+        Self {
+            tx_hash: Some(hash),
+            reason,
+            class: class.map(Class::as_str),
+            evidence: json!({ "settle_status": status_word(status) }),
+            ..Self::new(lease, outcome)
+        }
+        .again_after(delay)
+    }
+
+    fn maybe_again_after(self, delay: Option<Duration>) -> Self {
+        match delay {
+            Some(delay) => self.again_after(delay),
+            None => self,
+        }
+    }
+}
+
+/// Looks at one transaction are this far apart at least; blocks come every second, but the rate limit is
+/// shared with settling.
+const CONFIRM_BASE: Duration = Duration::from_secs(1);
+
+fn status_word(status: &HashStatus) -> &'static str {
+    match status {
+        HashStatus::Succeeded => "success",
+        HashStatus::Pending => "pending",
+        HashStatus::Failed { .. } => "failed",
+        HashStatus::NotFound => "not_found",
+        HashStatus::NoAnswer(_) => "no_answer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Lease = Lease { id: Uuid::nil(), token: 7 };
+    const SITUATION: Situation = Situation { attempt: 0, left: Duration::from_secs(60), jitter: 0.5 };
+
+    fn report(outcome: Outcome) -> Report {
+        let settlement =
+            Settlement { outcome, reason: Some("words".to_owned()), evidence: json!({"http_status": 200}) };
+        Report::of_settlement(LEASE, &settlement, SITUATION)
+    }
+
+    #[test]
+    fn a_report_is_the_json_that_the_database_reads() {
+        let json = serde_json::to_value(report(Outcome::Refused { class: Class::Final })).unwrap();
+        assert_eq!(
+            json,
+            json!({
+                "id": "00000000-0000-0000-0000-000000000000", "lease_token": 7, "outcome": "refused",
+                "reason": "words", "class": "final", "evidence": {"http_status": 200},
+            })
+        );
+    }
+
+    #[test]
+    fn a_refusal_that_may_be_tried_again_leaves_the_payment_payable() {
+        let report = report(Outcome::Refused { class: Class::Retryable });
+        assert_eq!((report.outcome, report.class), ("not_sent", Some("retryable")));
+        assert!(report.retry_after_ms.is_some());
+    }
+
+    #[test]
+    fn refused_parameters_close_the_payment() {
+        let report = report(Outcome::NotSent { cause: NotSentCause::Parameters, retry_after: None });
+        assert_eq!((report.outcome, report.class), ("refused", Some("final")));
+    }
+
+    #[test]
+    fn only_a_confirmed_transaction_closes_a_submitted_payment() {
+        let outcome = |status| Report::of_status(LEASE, "0xab".to_owned(), &status, 0.5).outcome;
+        assert_eq!(outcome(HashStatus::Succeeded), "settled");
+        assert_eq!(outcome(HashStatus::NotFound), "submitted");
+        assert_eq!(outcome(HashStatus::Pending), "submitted");
+        assert_eq!(outcome(HashStatus::Failed { reason: None }), "unknown");
+    }
+}
