@@ -1,8 +1,6 @@
 -- The least that the sidecar needs: functions to write, tables to read.
 CREATE FUNCTION insforge.grant_sidecar(sidecar regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
-DECLARE
-  policy text := left('x402_sidecar_' || (SELECT rolname FROM pg_roles WHERE oid = sidecar), 63);
 BEGIN
   IF sidecar IS NULL THEN
     RAISE null_value_not_allowed USING MESSAGE = 'name the role the sidecar logs in as';
@@ -15,8 +13,6 @@ BEGIN
     TO %s', sidecar);
   EXECUTE format('GRANT SELECT ON x402.authorizations, x402.queue, x402.events, x402.vouched_assets TO %s', sidecar);
   EXECUTE format('GRANT SELECT ON @extschema@.x402_payments TO %s', sidecar);
-  EXECUTE format('DROP POLICY IF EXISTS %I ON @extschema@.x402_payments', policy);
-  EXECUTE format('CREATE POLICY %I ON @extschema@.x402_payments FOR SELECT TO %s USING (true)', policy, sidecar);
 END $fn$;
 COMMENT ON FUNCTION insforge.grant_sidecar(regrole) IS
 'Gives a role what the sidecar needs and no more: the worker''s functions, and reading the ledger and its

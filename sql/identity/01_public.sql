@@ -1,8 +1,10 @@
 -- requesting_user_id() in the installation schema, the name that every guide uses. A database that was
--- set up from a guide has one of its own with policies and defaults on it: that one is kept.
+-- set up from a guide has one of its own with policies and defaults on it: that one is kept, and
+-- becomes a member so that a dump restores (a restored database gets ours). DROP EXTENSION lets it go.
 DO $do$
 BEGIN
   IF to_regprocedure('@extschema@.requesting_user_id()') IS NOT NULL THEN
+    ALTER EXTENSION insforge_integrations ADD FUNCTION @extschema@.requesting_user_id();
     RAISE WARNING '@extschema@.requesting_user_id() exists already and is left as it is'
       USING HINT = 'SELECT insforge.adopt_requesting_user_id() replaces its body; policies and defaults stay.';
     RETURN;
@@ -23,8 +25,7 @@ BEGIN
     RAISE undefined_function USING MESSAGE = 'there is no @extschema@.requesting_user_id() to adopt',
       HINT = 'Use insforge.requesting_user_id().';
   END IF;
-  IF EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e'
-             AND objid = to_regprocedure('@extschema@.requesting_user_id()')) THEN
+  IF (SELECT probin IS NOT NULL FROM pg_proc WHERE oid = to_regprocedure('@extschema@.requesting_user_id()')) THEN
     RETURN;  -- ours from the start
   END IF;
   CREATE OR REPLACE FUNCTION @extschema@.requesting_user_id() RETURNS text

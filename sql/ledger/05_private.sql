@@ -69,3 +69,16 @@ CREATE TABLE x402.vouched_assets (
   PRIMARY KEY (network, asset)
 );
 COMMENT ON TABLE x402.vouched_assets IS 'EIP-712 domains the operator vouches for after reading DOMAIN_SEPARATOR()';
+
+-- What the operator switched, kept as rows so that a dump carries it along.
+CREATE TABLE x402.settings (
+  name text PRIMARY KEY,
+  value text NOT NULL
+);
+COMMENT ON TABLE x402.settings IS 'What the operator switched: exposure of the ledger';
+
+-- Who may read the ledger through a data API: public, payer or none. STABLE, PARALLEL SAFE; a policy
+-- calls it for every role, so it reads with the owner's rights and gives one word away.
+CREATE FUNCTION x402._exposure() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+RETURN coalesce((SELECT value FROM x402.settings WHERE name = 'exposure'), 'none');

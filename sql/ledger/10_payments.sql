@@ -81,6 +81,13 @@ DECLARE
   grantee text;
 BEGIN
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', ledger);
+  -- pg_dump leaves policies on an extension's tables out. These two are made here, always the same, and
+  -- look at what it does keep: grants and rows of x402.settings.
+  EXECUTE format('CREATE POLICY x402_sidecar_read ON %s FOR SELECT
+    USING ((SELECT pg_catalog.has_table_privilege(''x402.queue'', ''SELECT'')))', ledger);
+  EXECUTE format('CREATE POLICY x402_exposed_read ON %s FOR SELECT
+    USING ((SELECT x402._exposure()) = ''public'' OR (SELECT x402._exposure()) = ''payer''
+           AND payer_address = pg_catalog.lower((SELECT insforge.requesting_user_id())))', ledger);
   FOR grantee IN
     SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
     FROM pg_class c, aclexplode(c.relacl) a

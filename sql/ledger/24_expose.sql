@@ -10,26 +10,20 @@ BEGIN
   IF readers IS NULL OR readers NOT IN ('public', 'payer', 'none') THEN
     RAISE invalid_parameter_value USING MESSAGE = format('%L is not public, payer or none', readers);
   END IF;
-  EXECUTE format('DROP POLICY IF EXISTS x402_public_read ON %s', ledger);
-  EXECUTE format('DROP POLICY IF EXISTS x402_payer_read ON %s', ledger);
-  IF runtime IS NULL THEN
-    IF readers <> 'none' THEN
-      RAISE undefined_object USING MESSAGE = 'there is no role anon or authenticated to expose the ledger to';
-    END IF;
-    RETURN;
+  IF runtime IS NOT NULL THEN
+    EXECUTE format('REVOKE SELECT ON %s FROM %s', ledger, runtime);
+  ELSIF readers <> 'none' THEN
+    RAISE undefined_object USING MESSAGE = 'there is no role anon or authenticated to expose the ledger to';
   END IF;
-  EXECUTE format('REVOKE SELECT ON %s FROM %s', ledger, runtime);
   IF readers = 'public' THEN
     EXECUTE format('GRANT SELECT ON %s TO %s', ledger, runtime);
-    EXECUTE format('CREATE POLICY x402_public_read ON %s FOR SELECT TO %s USING (true)', ledger, runtime);
   ELSIF readers = 'payer' THEN
-    -- A payer is a wallet address; the provider's token must carry it as the user id.
     EXECUTE format('GRANT SELECT ON %s TO authenticated', ledger);
-    EXECUTE format('CREATE POLICY x402_payer_read ON %s FOR SELECT TO authenticated
-                    USING (payer_address = lower((SELECT insforge.requesting_user_id())))', ledger);
   END IF;
+  INSERT INTO x402.settings VALUES ('exposure', readers)
+  ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value;
 END $fn$;
 COMMENT ON FUNCTION x402.expose_ledger(text) IS
 'Lets anon and authenticated read x402_payments: "public" all rows, "payer" their own (their user id is
-the wallet address), "none" nothing, which is the default. VOLATILE, PARALLEL UNSAFE, with the caller''s
+the wallet address, as a provider's token must carry it), "none" nothing, which is the default. VOLATILE, PARALLEL UNSAFE, with the caller''s
 own rights on the table. Errors: 22023 for another word or NULL, 42704 without those roles. Execute: owner.';

@@ -12,12 +12,6 @@ BEGIN
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', ledger);
   PERFORM x402._strip_guide(ledger);
   PERFORM x402._complete_ledger(ledger);
-  EXECUTE format('ALTER EXTENSION insforge_integrations ADD TABLE %s', ledger);
-  -- pg_extension_config_dump() works in install scripts only; without this, pg_dump would leave the
-  -- adopted rows out.
-  UPDATE pg_extension SET extconfig = coalesce(extconfig, '{}') || ledger::oid,
-    extcondition = coalesce(extcondition, '{}') || ''::text
-  WHERE extname = 'insforge_integrations';
   IF was_public THEN
     PERFORM x402.expose_ledger('public');
     RAISE WARNING 'the ledger was readable by everybody and still is'
@@ -28,8 +22,8 @@ BEGIN
 END $fn$;
 COMMENT ON FUNCTION x402.adopt_ledger() IS
 'Makes the x402_payments table of InsForge''s guide the ledger, in place and with its rows, and returns how
-many. VOLATILE, PARALLEL UNSAFE. Errors: 42501 unless the caller is a superuser (the table becomes a
-member of the extension), 42P01 without the table, 55000 where it is the ledger already, 42703 where
+many. VOLATILE, PARALLEL UNSAFE. Errors: 42501 unless the caller is a superuser (the table
+changes owner), 42P01 without the table, 55000 where it is the ledger already, 42703 where
 it is not the guide''s table, 23505 where two rows have one transaction. Execute: superusers.';
 
 CREATE FUNCTION x402._check_adoptable(ledger regclass) RETURNS void
@@ -39,12 +33,12 @@ DECLARE
 BEGIN
   IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
     RAISE insufficient_privilege USING MESSAGE = 'adopting a ledger takes a superuser',
-      HINT = 'The table becomes a member of the extension and changes owner.';
+      HINT = 'The table changes owner, and its rows are completed.';
   END IF;
   IF ledger IS NULL THEN
     RAISE undefined_table USING MESSAGE = 'there is no @extschema@.x402_payments to adopt';
   END IF;
-  IF EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = ledger AND deptype = 'e') THEN
+  IF x402._is_complete(ledger) THEN
     RAISE object_not_in_prerequisite_state USING MESSAGE = '@extschema@.x402_payments is the ledger already';
   END IF;
   SELECT string_agg(c.name, ', ') INTO missing
@@ -58,6 +52,12 @@ BEGIN
       HINT = 'Rename it, drop and create the extension, and copy the rows with x402.record_settled().';
   END IF;
 END $fn$;
+
+-- Whether a table is the ledger, and not one of the guide that waits to be adopted.
+CREATE FUNCTION x402._is_complete(ledger regclass) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ledger AND tgname = 'x402_20_guard'
+               AND tgfoid = 'x402._guard_payment'::regproc);
 
 -- The guide's trigger, policy and unique constraint: ours take their place. Triggers of the user are
 -- off while rows are completed, for they would run with the rights of a superuser.

@@ -1,24 +1,43 @@
 -- DROP EXTENSION takes the ledger with it: refused while it has rows, unless told to.
-CREATE FUNCTION x402._refuse_drop(what text, name text) RETURNS void
+
+-- Called before an extension or a schema is dropped: whether that must be refused.
+CREATE FUNCTION x402._must_not_drop(kind text, name text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
 DECLARE
-  rows_left boolean;
+  ledger constant regclass := to_regclass('@extschema@.x402_payments');
+  has_rows boolean;
 BEGIN
-  IF current_setting('x402.allow_ledger_drop', true) = 'on'
-     OR what = 'the schema' AND name <> '@extschema@' OR to_regclass('@extschema@.x402_payments') IS NULL
-     OR NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e'
-                    AND objid = '@extschema@.x402_payments'::regclass) THEN
-    RETURN;
+  IF kind = 'schema' AND name <> '@extschema@' OR kind = 'extension' AND name <> 'insforge_integrations' THEN
+    RETURN false;
   END IF;
-  SELECT EXISTS (SELECT FROM @extschema@.x402_payments) INTO rows_left;
-  IF rows_left THEN
-    RAISE EXCEPTION 'dropping % % would destroy the payment ledger, which has rows', what, name
-      USING ERRCODE = 'X4205',
-      HINT = 'Dump @extschema@.x402_payments and the tables of schema x402 first; then SET x402.allow_ledger_drop = ''on''.';
+  PERFORM x402._let_go();
+  IF ledger IS NULL OR NOT x402._is_complete(ledger) OR current_setting('x402.allow_ledger_drop', true) = 'on' THEN
+    RETURN false;
   END IF;
+  EXECUTE format('SELECT EXISTS (SELECT FROM %s)', ledger) INTO has_rows;
+  RETURN has_rows;
 END $fn$;
 
--- The name of what is dropped is only in the parse tree, hence C.
+-- What the database had before the extension, and nobody adopted, stays when the extension goes.
+CREATE FUNCTION x402._let_go() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  member text;
+BEGIN
+  FOR member IN
+    SELECT 'TABLE ' || d.objid::regclass FROM pg_depend d
+    WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+      AND d.objid = to_regclass('@extschema@.x402_payments') AND NOT x402._is_complete(d.objid)
+    UNION ALL
+    SELECT 'FUNCTION ' || d.objid::regprocedure FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+    WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND p.probin IS NULL AND p.prosqlbody IS NULL
+      AND d.objid = to_regprocedure('@extschema@.requesting_user_id()')
+  LOOP
+    EXECUTE 'ALTER EXTENSION insforge_integrations DROP ' || member;
+  END LOOP;
+END $fn$;
+
+-- The name of what is dropped is only in the statement's parse tree, hence C.
 CREATE FUNCTION x402._guard_drop() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'x402_guard_drop';
 

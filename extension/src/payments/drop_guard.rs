@@ -5,6 +5,7 @@ use std::ffi::CStr;
 
 use pgrx::prelude::*;
 use pgrx::{PgList, pg_sys};
+use pgrx::pg_sys::panic::ErrorReport;
 
 /// The statement as the trigger sees it: what kind of object, and its name.
 fn dropped(fcinfo: pg_sys::FunctionCallInfo) -> Vec<(pg_sys::ObjectType::Type, String)> {
@@ -36,17 +37,29 @@ fn dropped(fcinfo: pg_sys::FunctionCallInfo) -> Vec<(pg_sys::ObjectType::Type, S
 #[unsafe(no_mangle)]
 pub(super) extern "C-unwind" fn x402_guard_drop(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     for (kind, name) in dropped(fcinfo) {
-        let what = match kind {
-            pg_sys::ObjectType::OBJECT_EXTENSION if name == "insforge_integrations" => "the extension",
-            pg_sys::ObjectType::OBJECT_SCHEMA => "the schema",
+        let kind = match kind {
+            pg_sys::ObjectType::OBJECT_EXTENSION => "extension",
+            pg_sys::ObjectType::OBJECT_SCHEMA => "schema",
             _ => continue,
         };
-        let args = [what.into(), name.as_str().into()];
-        if let Err(error) = Spi::run_with_args("SELECT x402._refuse_drop($1, $2)", &args) {
-            error!("the ledger's drop guard failed: {error}");
+        let args = [kind.into(), name.as_str().into()];
+        match Spi::get_one_with_args::<bool>("SELECT x402._must_not_drop($1, $2)", &args) {
+            Ok(Some(false)) => {}
+            Ok(_) => refuse(kind, &name),
+            Err(error) => error!("the ledger's drop guard failed: {error}"),
         }
     }
     pg_sys::Datum::from(0)
+}
+
+fn refuse(kind: &str, name: &str) {
+    ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+        format!("dropping {kind} {name} would destroy the payment ledger, which has rows"),
+        "x402_guard_drop",
+    )
+    .set_hint("Dump x402_payments and schema x402 first; then SET x402.allow_ledger_drop = 'on'.")
+    .report(PgLogLevel::ERROR);
 }
 
 /// Tells Postgres which calling convention [`x402_guard_drop`] has.
