@@ -25,5 +25,5 @@ BEGIN
 END $fn$;
 COMMENT ON FUNCTION x402.expose_ledger(text) IS
 'Lets anon and authenticated read x402_payments: "public" all rows, "payer" their own (their user id is
-the wallet address, as a provider's token must carry it), "none" nothing, which is the default. VOLATILE, PARALLEL UNSAFE, with the caller''s
+the wallet address, as a provider''s token must carry it), "none" nothing, which is the default. VOLATILE, PARALLEL UNSAFE, with the caller''s
 own rights on the table. Errors: 22023 for another word or NULL, 42704 without those roles. Execute: owner.';
