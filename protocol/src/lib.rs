@@ -8,6 +8,7 @@ pub mod claims;
 pub mod contract;
 pub mod evm;
 pub mod judge;
+pub mod jwt;
 pub mod ledger;
 pub mod okx;
 pub mod x402;

@@ -43,7 +43,11 @@ impl Random {
 #[test]
 fn ten_thousand_mutations_of_valid_tokens_never_verify() {
     let vectors = vectors::load();
-    let valid: Vec<&Case> = vectors.cases.iter().filter(|case| case.expect == Expect::Accept).collect();
+    let valid: Vec<&Case> = vectors
+        .cases
+        .iter()
+        .filter(|case| case.expect == Expect::Accept)
+        .collect();
     let originals: HashSet<&str> = valid.iter().map(|case| case.token.as_str()).collect();
     let mut random = Random(SEED);
     let mut tried = 0;
@@ -57,7 +61,11 @@ fn ten_thousand_mutations_of_valid_tokens_never_verify() {
         }
         tried += 1;
         let result = jwt::verify(&mutant, &vectors.profiles[&case.profile], case.now.unwrap());
-        assert!(result.is_err(), "mutation {tried} of {} verifies: {mutant}", case.id);
+        assert!(
+            result.is_err(),
+            "mutation {tried} of {} verifies: {mutant}",
+            case.id
+        );
     }
 }
 
@@ -121,7 +129,9 @@ fn change_meaning(random: &mut Random, token: &str) -> String {
     let read = |part: &str| serde_json::from_slice::<Value>(&decode(part)).unwrap();
     let (mut header, mut payload) = (read(parts[0]), read(parts[1]));
     match random.below(6) {
-        0 => header["alg"] = (*random.pick(&["none", "HS256", "RS256", "ES256", "PS256", "EdDSA", ""])).into(),
+        0 => {
+            header["alg"] = (*random.pick(&["none", "HS256", "RS256", "ES256", "PS256", "EdDSA", ""])).into()
+        }
         1 => header["kid"] = random.next().to_string().into(),
         2 => payload["sub"] = format!("user_{}", random.next()).into(),
         3 => payload["exp"] = (1_900_000_000 + random.below(1_000_000)).into(),

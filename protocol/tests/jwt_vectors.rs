@@ -28,7 +28,12 @@ fn every_vector_gets_its_verdict_its_error_and_its_identity() {
         total - accepted,
     );
     assert!(total > 0, "the vector file is empty");
-    assert!(wrong.is_empty(), "{} of {total} vectors are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {total} vectors are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 fn compare(case: &Case, result: &Result<Verified, TokenError>) -> Result<(), String> {
@@ -62,7 +67,11 @@ fn compare_accepted(case: &Case, verified: &Verified) -> Result<(), String> {
 
 fn minted_role(verified: &Verified, now: i64) -> Value {
     let secret = Secret::new("a secret of the tests alone, 0123456789").unwrap();
-    let lifetime = Lifetime { ttl_s: 900, provider_exp: verified.expires_at, session_cap_s: None };
+    let lifetime = Lifetime {
+        ttl_s: 900,
+        provider_exp: verified.expires_at,
+        session_cap_s: None,
+    };
     let minted = jwt::mint(&verified.identity, lifetime, now, &secret).unwrap();
     let payload = minted.token.split('.').nth(1).unwrap();
     let payload: Value = serde_json::from_slice(&jwt_support::issuer::decode(payload)).unwrap();

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// A provider with one key of its own.
-pub struct Issuer {
+pub(crate) struct Issuer {
     kid: String,
     key: PrivateKey,
 }
@@ -22,17 +22,26 @@ enum PrivateKey {
 }
 
 impl Issuer {
-    pub fn rsa(kid: &str) -> Issuer {
-        Issuer { kid: kid.into(), key: PrivateKey::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()) }
+    pub(crate) fn rsa(kid: &str) -> Issuer {
+        Issuer {
+            kid: kid.into(),
+            key: PrivateKey::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
+        }
     }
 
-    pub fn p256(kid: &str) -> Issuer {
+    pub(crate) fn p256(kid: &str) -> Issuer {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        Issuer { kid: kid.into(), key: PrivateKey::P256(key) }
+        Issuer {
+            kid: kid.into(),
+            key: PrivateKey::P256(key),
+        }
     }
 
-    pub fn ed25519(kid: &str) -> Issuer {
-        Issuer { kid: kid.into(), key: PrivateKey::Ed25519(Ed25519KeyPair::generate().unwrap()) }
+    pub(crate) fn ed25519(kid: &str) -> Issuer {
+        Issuer {
+            kid: kid.into(),
+            key: PrivateKey::Ed25519(Ed25519KeyPair::generate().unwrap()),
+        }
     }
 
     fn alg(&self) -> &'static str {
@@ -44,7 +53,7 @@ impl Issuer {
     }
 
     /// The public key with `kid`, without the optional `alg` and `use`.
-    pub fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let mut jwk = match &self.key {
             PrivateKey::Rsa(key) => {
                 let public = RsaPublicKeyComponents::<Vec<u8>>::from(key.public_key());
@@ -63,17 +72,17 @@ impl Issuer {
         jwk
     }
 
-    pub fn jwks(&self) -> Value {
+    pub(crate) fn jwks(&self) -> Value {
         json!({"keys": [self.jwk()]})
     }
 
     /// A token as this provider would issue it.
-    pub fn token(&self, claims: &Value) -> String {
+    pub(crate) fn token(&self, claims: &Value) -> String {
         self.token_with(&json!({"alg": self.alg(), "kid": self.kid, "typ": "JWT"}), claims)
     }
 
     /// A token with a header of the test's own.
-    pub fn token_with(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn token_with(&self, header: &Value, claims: &Value) -> String {
         let input = format!("{}.{}", encode_json(header), encode_json(claims));
         let signature = self.sign(input.as_bytes(), header["alg"] == "PS256");
         format!("{input}.{}", encode(&signature))
@@ -94,14 +103,14 @@ impl Issuer {
     }
 }
 
-pub fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub fn decode(text: &str) -> Vec<u8> {
+pub(crate) fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-pub fn encode_json(value: &Value) -> String {
+pub(crate) fn encode_json(value: &Value) -> String {
     encode(value.to_string().as_bytes())
 }

@@ -1,8 +1,8 @@
 //! What the token tests share: the vector file, and issuers that sign with keys made on the spot.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-pub mod issuer;
-pub mod vectors;
+pub(crate) mod issuer;
+pub(crate) mod vectors;
 
 /// The time of every test: 2027-01-15T08:00:00Z.
-pub const NOW: i64 = 1_800_000_000;
+pub(crate) const NOW: i64 = 1_800_000_000;

@@ -6,28 +6,28 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The vector file, with its profiles turned into ours.
-pub struct Vectors {
-    pub cases: Vec<Case>,
-    pub profiles: HashMap<String, Profile>,
-    pub path: PathBuf,
+pub(crate) struct Vectors {
+    pub(crate) cases: Vec<Case>,
+    pub(crate) profiles: HashMap<String, Profile>,
+    pub(crate) path: PathBuf,
 }
 
 #[derive(Deserialize)]
-pub struct Case {
-    pub id: String,
-    pub profile: String,
-    pub token: String,
-    pub expect: Expect,
-    pub error: Option<String>,
-    pub sub: Option<String>,
-    pub mapped: Option<Identity>,
-    pub minted_role: Option<String>,
-    pub now: Option<i64>,
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) profile: String,
+    pub(crate) token: String,
+    pub(crate) expect: Expect,
+    pub(crate) error: Option<String>,
+    pub(crate) sub: Option<String>,
+    pub(crate) mapped: Option<Identity>,
+    pub(crate) minted_role: Option<String>,
+    pub(crate) now: Option<i64>,
 }
 
 #[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub enum Expect {
+pub(crate) enum Expect {
     Accept,
     Reject,
 }
@@ -41,7 +41,7 @@ struct File {
 }
 
 /// Reads the file named by `JWT_VECTORS`, else the one in this folder.
-pub fn load() -> Vectors {
+pub(crate) fn load() -> Vectors {
     let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/jwt.json");
     let path = std::env::var_os("JWT_VECTORS").map_or_else(|| PathBuf::from(own), PathBuf::from);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -54,7 +54,11 @@ pub fn load() -> Vectors {
         let profile = profile(&own, leeway).unwrap_or_else(|e| panic!("profile {name}: {e}"));
         (name, profile)
     });
-    Vectors { cases: file.cases, profiles: profiles.collect(), path }
+    Vectors {
+        cases: file.cases,
+        profiles: profiles.collect(),
+        path,
+    }
 }
 
 /// A profile without a preset is InsForge's own if it has a secret, else any OpenID Connect issuer.
