@@ -8,5 +8,5 @@ mod schema;
 
 ::pgrx::pg_module_magic!();
 
-#[cfg(test)]
+#[cfg(any(test, feature = "pg_test"))]
 pub mod pg_test;

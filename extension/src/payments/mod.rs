@@ -5,3 +5,5 @@ mod header;
 mod names;
 mod transitions;
 mod verify;
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
