@@ -1,5 +1,7 @@
 //! Judges every case of `vectors/eip3009.json`, or of the file named by `EIP3009_VECTORS`.
 
+#![allow(clippy::expect_used, reason = "a file of another form fails the test")]
+
 mod support;
 
 use insforge_protocol::asset::true_domain;

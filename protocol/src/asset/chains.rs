@@ -113,3 +113,31 @@ pub fn explorer_link(network: Network, hash: B256) -> Option<String> {
         .explorer
         .map(|template| template.replace("{h}", &format!("{hash:#x}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asset::ASSETS;
+
+    #[test]
+    fn a_settled_payment_links_to_its_chains_explorer() {
+        let hash = B256::repeat_byte(0xab);
+        let link = explorer_link(Network::X_LAYER, hash);
+        assert_eq!(
+            link,
+            Some(format!(
+                "https://www.okx.com/web3/explorer/xlayer/tx/0x{}",
+                "ab".repeat(32)
+            ))
+        );
+        assert_eq!(explorer_link(Network::new(424_242), hash), None);
+    }
+
+    #[test]
+    fn short_names_are_networks_and_every_token_has_its_chain() {
+        for chain in CHAINS {
+            assert_eq!(chain.short_name.parse(), Ok(chain.network));
+        }
+        assert!(ASSETS.iter().all(|asset| chain(asset.network).is_some()));
+    }
+}

@@ -50,3 +50,60 @@ pub fn true_domain(network: Network, token: Address, vouched: &[VouchedDomain]) 
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::address;
+
+    use super::*;
+
+    const NATIVE_USDC: Address = address!("b6ceceab302e2e4948951ee7843fc24e92933061");
+    const USDG: Address = address!("4ae46a509f6b1d9056937ba4500cb143933d2dc8");
+
+    fn vouch(asset: Address, name: &str, version: &str) -> VouchedDomain {
+        VouchedDomain {
+            network: Network::X_LAYER,
+            asset,
+            name: name.into(),
+            version: version.into(),
+        }
+    }
+
+    #[test]
+    fn a_domain_read_from_the_chain_is_true_whatever_the_configuration_says() {
+        let wrong = [vouch(USDG, "USDG", "2")];
+        let domain = true_domain(Network::X_LAYER, USDG, &wrong).unwrap();
+        assert_eq!((&*domain.name, &*domain.version), ("Global Dollar", "1"));
+    }
+
+    #[test]
+    fn an_unverified_or_unknown_token_needs_the_operators_word() {
+        let x_layer = Network::X_LAYER;
+        let asset = NATIVE_USDC;
+        let unverified = Err(Reason::UnverifiedAsset {
+            network: x_layer,
+            asset,
+        });
+        assert_eq!(true_domain(x_layer, asset, &[]), unverified);
+        let word = [vouch(asset, "USDC", "2")];
+        assert_eq!(
+            true_domain(x_layer, asset, &word).unwrap().verifying_contract,
+            asset
+        );
+
+        let asset = Address::repeat_byte(9);
+        assert_eq!(
+            true_domain(x_layer, asset, &word),
+            Err(Reason::UnknownAsset {
+                network: x_layer,
+                asset
+            })
+        );
+        let base = Network::new(8453);
+        let elsewhere = [vouch(asset, "Token", "1")];
+        assert_eq!(
+            true_domain(base, asset, &elsewhere),
+            Err(Reason::UnknownAsset { network: base, asset })
+        );
+    }
+}

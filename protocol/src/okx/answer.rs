@@ -7,8 +7,9 @@ use super::envelope::{Envelope, text_of};
 use crate::evm::{self, tx_hash};
 use crate::x402::{Network, Payment, Scheme};
 
-/// Longest foreign text kept.
+/// Longest foreign text kept of a member, and of a body that cannot be read.
 const KEEP_CHARS: usize = 512;
+const KEEP_BODY_CHARS: usize = 4096;
 /// Longer unbroken runs may be signatures or certificates; hashes (66) and addresses are shorter.
 const LONGEST_WORD: usize = 100;
 
@@ -137,7 +138,16 @@ fn network_of(answer: &Value) -> Option<String> {
 
 /// Foreign text fit for the ledger: cut, and without anything long enough to be a signature.
 pub(super) fn tidy(text: &str) -> String {
-    let cut: String = text.chars().take(KEEP_CHARS).collect();
+    tidy_to(KEEP_CHARS, text)
+}
+
+/// A body that cannot be read, fit for the ledger.
+pub(super) fn tidy_body(body: &[u8]) -> String {
+    tidy_to(KEEP_BODY_CHARS, &String::from_utf8_lossy(body))
+}
+
+fn tidy_to(chars: usize, text: &str) -> String {
+    let cut: String = text.chars().take(chars).collect();
     let is_word = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
     let mut tidied = String::with_capacity(cut.len());
     for piece in cut.split_inclusive(|c| !is_word(c)) {

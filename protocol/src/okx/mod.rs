@@ -21,3 +21,6 @@ pub use sign::{prehash, sign, timestamp};
 pub use status::{HashStatus, hash_status};
 pub use supported::{Kind, supported_kinds};
 pub use verify::{NoAnswer, VerifyAnswer, verify_answer};
+
+#[cfg(test)]
+mod tests;

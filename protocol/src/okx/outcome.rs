@@ -10,7 +10,7 @@ use std::time::Duration;
 use alloy_primitives::B256;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Asked, tidy};
+use super::answer::{Answer, Asked, tidy, tidy_body};
 use super::envelope::Envelope;
 use super::meaning::{Class, Meaning, NotSentCause, of_code, of_text};
 use crate::x402::Scheme;
@@ -152,7 +152,7 @@ fn unreadable(status: u16, limited: Outcome, body: &[u8]) -> Settlement {
         429 => limited,
         _ => open(None, Class::Retryable),
     };
-    let body = tidy(&String::from_utf8_lossy(body));
+    let body = tidy_body(body);
     let reason = Some(format!("HTTP {status} without a readable answer"));
     Settlement {
         outcome,
@@ -235,3 +235,6 @@ const fn not_sent(cause: NotSentCause, retry_after: Option<Duration>) -> Outcome
 const fn open(tx_hash: Option<B256>, class: Class) -> Outcome {
     Outcome::Unknown { tx_hash, class }
 }
+
+#[cfg(test)]
+mod tests;

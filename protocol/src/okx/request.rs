@@ -129,3 +129,6 @@ fn message_scheme(requirements: &Requirements) -> Value {
 fn members(message: &Value) -> Map<String, Value> {
     message.as_object().cloned().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,3 +35,21 @@ pub fn timestamp(unix_millis: u64) -> String {
         at.millisecond()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::timestamp;
+
+    #[test]
+    fn timestamps_carry_milliseconds_and_z() {
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(timestamp(1_774_872_000_000), "2026-03-30T12:00:00.000Z");
+        assert_eq!(timestamp(1_709_251_199_007), "2024-02-29T23:59:59.007Z");
+        assert_eq!(timestamp(253_402_300_799_999), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_clock_out_of_bounds_gives_a_timestamp_that_is_refused_not_a_crash() {
+        assert_eq!(timestamp(u64::MAX), "1970-01-01T00:00:00.000Z");
+    }
+}

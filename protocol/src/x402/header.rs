@@ -80,3 +80,50 @@ pub fn decode(header: &str) -> Result<Value, HeaderError> {
     let json = String::from_utf8(bytes).map_err(|_| HeaderError::Utf8)?;
     serde_json::from_str(&json).map_err(|_| HeaderError::Json)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_emitted_is_padded_standard_base64_of_utf8() {
+        let header = encode(&json!({ "name": "USD₮0??>" }));
+        assert_eq!(header, "eyJuYW1lIjoiVVNE4oKuMD8/PiJ9");
+        assert_eq!(encode(&json!({})), "e30=");
+        assert_eq!(decode(&header), Ok(json!({ "name": "USD₮0??>" })));
+    }
+
+    #[test]
+    fn url_safe_unpadded_and_surrounded_values_are_read() {
+        let message = json!({ "name": "USD₮0??>" });
+        for header in [
+            "eyJuYW1lIjoiVVNE4oKuMD8_PiJ9",
+            " \teyJuYW1lIjoiVVNE4oKuMD8/PiJ9\r\n",
+        ] {
+            assert_eq!(decode(header).as_ref(), Ok(&message), "{header:?}");
+        }
+        for header in ["e30", "e30="] {
+            assert_eq!(decode(header), Ok(json!({})), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_exactly_the_limit_is_read_and_one_byte_more_is_not() {
+        let padding = " ".repeat(MAX_HEADER_BYTES - 4);
+        assert_eq!(decode(&format!("{padding}e30=")), Ok(json!({})));
+        assert_eq!(
+            decode(&format!("{padding} e30=")),
+            Err(HeaderError::TooLong(MAX_HEADER_BYTES + 1))
+        );
+    }
+
+    #[test]
+    fn base64_of_base64_is_not_json() {
+        assert_eq!(
+            decode(&STANDARD.encode(encode(&json!({})))),
+            Err(HeaderError::Json)
+        );
+    }
+}

@@ -19,3 +19,6 @@ pub use reason::Reason;
 pub use requirements::{Extra, Requirements};
 pub use scheme::Scheme;
 pub use version::Version;
+
+#[cfg(test)]
+mod tests;

@@ -88,3 +88,56 @@ impl fmt::Display for Network {
         write!(f, "eip155:{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_x_layer_is_one_network() {
+        for name in [
+            "eip155:196",
+            "196",
+            "x-layer",
+            "xlayer",
+            "X Layer",
+            "XLayer",
+            "X-LAYER",
+        ] {
+            assert_eq!(name.parse(), Ok(Network::X_LAYER), "{name}");
+        }
+        assert_eq!(Network::X_LAYER.to_string(), "eip155:196");
+    }
+
+    #[test]
+    fn v1_names_stand_for_their_chains() {
+        for (name, id) in [
+            ("base", 8453),
+            ("base-sepolia", 84_532),
+            ("polygon", 137),
+            ("sei", 1329),
+        ] {
+            assert_eq!(name.parse(), Ok(Network::new(id)), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_namespaces_and_sloppy_ids_are_not_networks() {
+        for name in [
+            "",
+            "eip155:",
+            "eip155:0",
+            "eip155:0196",
+            "0",
+            "eip155:-1",
+            "eip155:+1",
+            "solana:mainnet",
+            "eip155:18446744073709551616",
+            "eip155:196 ",
+            "EIP155:196",
+            "eip155:xlayer",
+        ] {
+            assert_eq!(name.parse::<Network>(), Err(UnknownNetwork), "{name:?}");
+        }
+    }
+}

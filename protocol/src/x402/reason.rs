@@ -200,3 +200,6 @@ impl Reason {
 fn clip(text: &str) -> String {
     text.chars().take(CLIP).collect()
 }
+
+#[cfg(test)]
+mod tests;

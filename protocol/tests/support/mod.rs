@@ -1,5 +1,11 @@
 //! Vector files and a buyer to sign with.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failure here fails the test"
+)]
 
 pub(crate) mod buyer;
 pub(crate) mod judging;
