@@ -28,7 +28,8 @@ END $do$;
 GRANT EXECUTE ON FUNCTION
   insforge.requesting_user_id(), insforge.claims(), insforge.claim(text[]), insforge.email(), insforge.role(),
   x402.transitions(), x402.transition_allowed(text, text), x402.normalize_network(text), x402.chain_name(text),
-  x402._exposure(), x402.verify(jsonb, jsonb, timestamptz, jsonb), x402.encode_header(jsonb), x402.decode_header(text), x402._decode_header(text)
+  x402.verify(jsonb, jsonb, timestamptz, jsonb), x402.encode_header(jsonb), x402.decode_header(text),
+  x402._decode_header(text), x402._exposure()
 TO PUBLIC;
 
 -- The replacement of a guide's function is for whoever owns that function: Postgres checks it.

@@ -97,6 +97,7 @@ BEGIN
   END LOOP;
   -- The guide's server code inserts with InsForge's API key, which is this role.
   IF to_regrole('project_admin') IS NOT NULL THEN
-    EXECUTE format('GRANT SELECT, INSERT ON %s TO project_admin', ledger);
+    EXECUTE format('GRANT SELECT, INSERT (id, payer_address, endpoint, amount, tx_hash, chain, status,
+      response_summary, created_at) ON %s TO project_admin', ledger);
   END IF;
 END $fn$;

@@ -17,6 +17,11 @@ BEGIN
   IF NEW.status = 'settled' AND NEW.settled_at IS NULL THEN
     NEW.settled_at := NEW.created_at;
   END IF;
+  IF NEW.nonce IS NULL AND NEW.status <> 'settled' AND NEW.created_at = now() THEN
+    RAISE check_violation USING
+      MESSAGE = 'a payment without a signed authorization can only be recorded as settled',
+      HINT = 'Submit signed payments with x402.submit(): a worker would never find this row.';
+  END IF;
   NEW.tx_first := x402._owns_transaction(NEW.id, NEW.network, NEW.tx_hash, NEW.log_index);
   RETURN NEW;
 END $fn$;

@@ -277,14 +277,21 @@ mod tests {
     }
 
     #[pg_test]
+    fn a_row_without_an_authorization_is_settled_or_refused() {
+        let row = "INSERT INTO x402_payments (payer_address, endpoint, amount, tx_hash, status)
+                   VALUES ('0xa', '/', '1', '0x1', 'pending')";
+        assert!(failure(row).starts_with("23514 "));
+    }
+
+    #[pg_test]
     fn nobody_but_the_owner_and_sidecars_can_write_or_look_into_payments() {
         Spi::run("CREATE ROLE stranger").unwrap();
         let open = one(
-            "SELECT string_agg(p.oid::regprocedure::text, E'\\n' ORDER BY 1) FROM pg_proc p
+            "SELECT string_agg(p.oid::regprocedure::text, E'\\n' ORDER BY p.proname COLLATE "C") FROM pg_proc p
              WHERE p.pronamespace = 'x402'::regnamespace AND has_function_privilege('stranger', p.oid, 'EXECUTE')",
         );
-        let expected = "x402.chain_name(text)\nx402.decode_header(text)\nx402._decode_header(text)\n\
-            x402.encode_header(jsonb)\nx402._exposure()\nx402.normalize_network(text)\n\
+        let expected = "x402._decode_header(text)\nx402._exposure()\nx402.chain_name(text)\n\
+            x402.decode_header(text)\nx402.encode_header(jsonb)\nx402.normalize_network(text)\n\
             x402.transition_allowed(text,text)\nx402.transitions()\n\
             x402.verify(jsonb,jsonb,timestamp with time zone,jsonb)";
         assert_eq!(open.as_deref(), Some(expected));
