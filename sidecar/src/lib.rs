@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod facilitator;
 pub mod health;
 pub mod logging;
 pub mod secret;

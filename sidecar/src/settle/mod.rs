@@ -6,7 +6,7 @@ mod model;
 mod report;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 pub use decide::{Decision, Order, decide};
 pub use model::{Claim, Lease};
