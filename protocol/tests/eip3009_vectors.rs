@@ -79,7 +79,7 @@ fn wrong_hashes(case: &Value, message: &Authorization, domain: &Domain) -> Vec<S
     let differs = |(member, hash): &(&str, _)| {
         case[member]
             .as_str()
-            .is_some_and(|given| given != format!("{hash:#x}"))
+            .is_some_and(|given| !given.eq_ignore_ascii_case(&format!("{hash:#x}")))
     };
     ours.iter()
         .filter(|pair| differs(pair))

@@ -7,6 +7,9 @@ use super::envelope::{Envelope, text_of};
 use crate::evm::{self, tx_hash};
 use crate::x402::{Network, Payment, Scheme};
 
+/// Reason given where an answer contradicts the request.
+pub(super) const ABOUT_ANOTHER: &str = "the answer is about another payment";
+
 /// Longest foreign text kept of a member, and of a body that cannot be read.
 const KEEP_CHARS: usize = 512;
 const KEEP_BODY_CHARS: usize = 4096;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use alloy_primitives::B256;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Asked, tidy, tidy_body};
+use super::answer::{ABOUT_ANOTHER, Answer, Asked, tidy, tidy_body};
 use super::envelope::Envelope;
 use super::meaning::{Class, Meaning, NotSentCause, of_code, of_text};
 use crate::x402::Scheme;
@@ -162,7 +162,8 @@ fn unreadable(status: u16, limited: Outcome, body: &[u8]) -> Settlement {
 }
 
 fn answered(asked: &Asked, status: u16, limited: Outcome, answer: &Answer) -> Settlement {
-    let outcome = if answer.contradicts(asked) {
+    let about_another = answer.contradicts(asked);
+    let outcome = if about_another {
         open(None, Class::Unknown)
     } else if answer.success == Some(true) && answer.code_ok && (200..300).contains(&status) {
         succeeded(&asked.scheme, answer)
@@ -173,7 +174,11 @@ fn answered(asked: &Asked, status: u16, limited: Outcome, answer: &Answer) -> Se
     };
     Settlement {
         outcome,
-        reason: answer.why(),
+        reason: if about_another {
+            Some(ABOUT_ANOTHER.to_owned())
+        } else {
+            answer.why()
+        },
         evidence: answer.evidence(status),
     }
 }

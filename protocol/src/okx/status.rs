@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 
-use super::answer::{Answer, Asked};
+use super::answer::{ABOUT_ANOTHER, Answer, Asked};
 use super::meaning::Class;
 use super::outcome::Call;
 use super::verify::{NoAnswer, open_envelope};
@@ -35,7 +35,7 @@ pub fn hash_status(asked: &Asked, hash: B256, call: &Call) -> HashStatus {
     let answer = Answer::read(&envelope);
     let other_hash = answer.hash().is_some_and(|named| named != hash);
     if answer.contradicts(asked) || other_hash {
-        let reason = "the answer is about another payment".to_owned();
+        let reason = ABOUT_ANOTHER.to_owned();
         return HashStatus::NoAnswer(NoAnswer {
             class: Class::Unknown,
             reason,

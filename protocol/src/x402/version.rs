@@ -17,10 +17,9 @@ impl Version {
     /// Reads the member `x402Version`. Older OKX guides type it as a string, so `"1"` and `"2"` are taken.
     pub fn read(message: &Value) -> Result<Self, Reason> {
         let member = message.get("x402Version");
-        let text = member.and_then(Value::as_str);
-        match member.and_then(Value::as_u64).or_else(|| text?.parse().ok()) {
-            Some(1) => Ok(Self::V1),
-            Some(2) => Ok(Self::V2),
+        match (member.and_then(Value::as_u64), member.and_then(Value::as_str)) {
+            (Some(1), _) | (_, Some("1")) => Ok(Self::V1),
+            (Some(2), _) | (_, Some("2")) => Ok(Self::V2),
             _ => Err(Reason::Version),
         }
     }

@@ -15,9 +15,18 @@ use std::path::Path;
 use insforge_protocol::evm::Domain;
 use serde_json::Value;
 
-/// The file that the environment variable names, else our own of this name.
+/// The file that the environment variable names, else our own of this name. Tests run in the crate's folder,
+/// people type paths in the workspace's: a relative path may be meant from either.
 pub(crate) fn vectors(variable: &str, file: &str) -> Value {
-    std::env::var_os(variable).map_or_else(|| own_vectors(file), |path| read(Path::new(&path)))
+    let Some(path) = std::env::var_os(variable) else {
+        return own_vectors(file);
+    };
+    let from_workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&path);
+    if from_workspace.exists() {
+        read(&from_workspace)
+    } else {
+        read(Path::new(&path))
+    }
 }
 
 /// Our own vector file of this name.
