@@ -2,6 +2,7 @@
 
 pub mod backoff;
 mod decide;
+mod ledger;
 mod model;
 mod report;
 
@@ -9,5 +10,6 @@ mod report;
 pub(crate) mod fixture;
 
 pub use decide::{Decision, Order, decide};
+pub use ledger::{Ledger, LedgerError, Recorded};
 pub use model::{Claim, Lease};
 pub use report::{Report, Situation};

@@ -1,0 +1,155 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use insforge_protocol::asset::VouchedDomain;
+use insforge_protocol::evm;
+use insforge_protocol::ledger::Status;
+use tokio::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Json, Type};
+use uuid::Uuid;
+
+use super::{DbError, Pool, sql};
+use crate::settle::{Claim, Lease, Ledger, LedgerError, Recorded, Report};
+
+/// Statuses the settler works on. `settling` is there for payments whose worker died after the intent.
+const STATUSES: [Status; 4] = [Status::Pending, Status::Settling, Status::Unknown, Status::Submitted];
+
+/// The ledger in Postgres.
+pub struct PgLedger {
+    work: Pool,
+    heartbeat: Pool,
+    worker: String,
+    lease: Duration,
+    statuses: Vec<&'static str>,
+}
+
+impl PgLedger {
+    /// `work` is for everything but heartbeats, which have `heartbeat` for themselves. Claims are made in
+    /// the name of `worker` and hold for `lease`.
+    pub fn new(work: Pool, heartbeat: Pool, worker: String, lease: Duration) -> Self {
+        let statuses = STATUSES.map(Status::as_str).to_vec();
+        Self { work, heartbeat, worker, lease, statuses }
+    }
+
+    async fn claim_rows(&self, batch: usize) -> Result<Vec<Claim>, DbError> {
+        let claimed_at = Instant::now();
+        let batch = i32::try_from(batch).unwrap_or(i32::MAX);
+        let rows = self
+            .work
+            .query(
+                sql::CLAIM,
+                &[
+                    (&self.worker, Type::TEXT),
+                    (&batch, Type::INT4),
+                    (&self.lease.as_secs_f64(), Type::FLOAT8),
+                    (&self.statuses, Type::TEXT_ARRAY),
+                ],
+            )
+            .await?;
+        rows.iter().map(|row| claim(row, claimed_at)).collect()
+    }
+
+    async fn finish_rows(&self, reports: &[Report]) -> Result<Vec<Recorded>, DbError> {
+        let rows = self.work.query(sql::FINISH, &[(&Json(reports), Type::JSONB)]).await?;
+        rows.iter()
+            .map(|row| {
+                let status: Option<String> = get(row, "status")?;
+                let status = status.unwrap_or_else(|| "missing".to_owned());
+                Ok(Recorded { id: get(row, "id")?, status, applied: get(row, "applied")? })
+            })
+            .collect()
+    }
+
+    async fn due_in(&self) -> Result<Option<Duration>, DbError> {
+        let rows = self.work.query(sql::NEXT_DUE, &[(&self.statuses, Type::TEXT_ARRAY)]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let ms: Option<i64> = get(row, "ms")?;
+        Ok(ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))))
+    }
+
+    async fn vouched_rows(&self) -> Result<Vec<VouchedDomain>, DbError> {
+        let rows = self.work.query(sql::VOUCHED, &[]).await?;
+        rows.iter().map(vouched).collect()
+    }
+}
+
+/// Runs a statement on leases and returns the payments it names.
+async fn on_leases(
+    pool: &Pool,
+    sql: &'static str,
+    leases: &[Lease],
+    seconds: Option<f64>,
+) -> Result<HashSet<Uuid>, LedgerError> {
+    let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id).collect();
+    let tokens: Vec<i64> = leases.iter().map(|lease| lease.token).collect();
+    let seconds = seconds.as_ref().map(|seconds| (seconds as _, Type::FLOAT8));
+    let mut params: Vec<(_, Type)> = vec![(&ids as _, Type::UUID_ARRAY), (&tokens as _, Type::INT8_ARRAY)];
+    params.extend(seconds);
+    let rows = pool.query(sql, &params).await?;
+    Ok(rows.iter().map(|row| get(row, "id")).collect::<Result<_, _>>()?)
+}
+
+impl Ledger for PgLedger {
+    fn claim(&self, batch: usize) -> BoxFuture<'_, Result<Vec<Claim>, LedgerError>> {
+        async move { Ok(self.claim_rows(batch).await?) }.boxed()
+    }
+
+    fn begin<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<HashSet<Uuid>, LedgerError>> {
+        on_leases(&self.work, sql::BEGIN, leases, None).boxed()
+    }
+
+    fn finish<'a>(&'a self, reports: &'a [Report]) -> BoxFuture<'a, Result<Vec<Recorded>, LedgerError>> {
+        async move { Ok(self.finish_rows(reports).await?) }.boxed()
+    }
+
+    fn extend<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<HashSet<Uuid>, LedgerError>> {
+        on_leases(&self.heartbeat, sql::EXTEND, leases, Some(self.lease.as_secs_f64())).boxed()
+    }
+
+    fn release<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), LedgerError>> {
+        async move { on_leases(&self.work, sql::RELEASE, leases, None).await.map(drop) }.boxed()
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<Duration>, LedgerError>> {
+        async move { Ok(self.due_in().await?) }.boxed()
+    }
+
+    fn vouched(&self) -> BoxFuture<'_, Result<Vec<VouchedDomain>, LedgerError>> {
+        async move { Ok(self.vouched_rows().await?) }.boxed()
+    }
+}
+
+fn get<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<T, DbError> {
+    row.try_get(column).map_err(|error| DbError::Contract(error.to_string()))
+}
+
+fn claim(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
+    let status: String = get(row, "status")?;
+    let attempt: i32 = get(row, "attempt")?;
+    let now_unix: i64 = get(row, "now_unix")?;
+    Ok(Claim {
+        lease: Lease { id: get(row, "id")?, token: get(row, "lease_token")? },
+        status: status.parse().map_err(|error| DbError::Contract(format!("{error}")))?,
+        attempt: u32::try_from(attempt).unwrap_or(0),
+        uncertain: get(row, "uncertain")?,
+        tx_hash: get(row, "tx_hash")?,
+        payment: get(row, "payment")?,
+        requirements: get(row, "requirements")?,
+        now_unix: u64::try_from(now_unix).unwrap_or(0),
+        claimed_at,
+    })
+}
+
+fn vouched(row: &Row) -> Result<VouchedDomain, DbError> {
+    let (network, asset): (String, String) = (get(row, "network")?, get(row, "asset")?);
+    let odd = |text: &str| DbError::Contract(format!("x402.vouched_assets holds {text:?}"));
+    Ok(VouchedDomain {
+        network: network.parse().map_err(|_| odd(&network))?,
+        asset: evm::address(&asset).ok_or_else(|| odd(&asset))?,
+        name: get(row, "name")?,
+        version: get(row, "version")?,
+    })
+}
