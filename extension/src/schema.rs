@@ -4,7 +4,8 @@
 use pgrx::extension_sql_file;
 
 extension_sql_file!("../../sql/00_schemas.sql", name = "schemas", bootstrap);
-extension_sql_file!("../../sql/ledger/02_codec.sql", name = "codec", requires = ["schemas"]);
+extension_sql_file!("../../sql/identity/00_identity.sql", name = "identity", requires = ["schemas"]);
+extension_sql_file!("../../sql/ledger/02_codec.sql", name = "codec", requires = ["identity"]);
 extension_sql_file!("../../sql/ledger/05_private.sql", name = "private", requires = ["codec"]);
 extension_sql_file!("../../sql/ledger/10_payments.sql", name = "payments", requires = ["private"]);
 extension_sql_file!("../../sql/ledger/11_guards.sql", name = "guards", requires = ["payments"]);
@@ -19,6 +20,6 @@ extension_sql_file!("../../sql/ledger/31_adopt.sql", name = "adopt", requires = 
 extension_sql_file!("../../sql/ledger/32_operations.sql", name = "operations", requires = ["adopt"]);
 extension_sql_file!("../../sql/ledger/33_drop_guard.sql", name = "drop_guard", requires = ["operations"]);
 extension_sql_file!("../../sql/ledger/40_safekeeping.sql", name = "safekeeping", requires = ["drop_guard"]);
-extension_sql_file!("../../sql/identity/01_public.sql", name = "public_identity", requires = ["safekeeping", requesting_user_id]);
+extension_sql_file!("../../sql/identity/01_public.sql", name = "public_identity", requires = ["safekeeping"]);
 extension_sql_file!("../../sql/90_grant_sidecar.sql", name = "grant_sidecar", requires = ["public_identity"]);
 extension_sql_file!("../../sql/99_privileges.sql", name = "privileges", finalize);

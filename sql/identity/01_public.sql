@@ -10,7 +10,7 @@ BEGIN
     RETURN;
   END IF;
   CREATE FUNCTION @extschema@.requesting_user_id() RETURNS text
-    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'requesting_user_id_wrapper';
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'insforge_requesting_user_id';
   GRANT EXECUTE ON FUNCTION @extschema@.requesting_user_id() TO PUBLIC;
   COMMENT ON FUNCTION @extschema@.requesting_user_id() IS
     'The caller''s user id, as insforge.requesting_user_id(). STABLE, PARALLEL SAFE; no errors. Execute: everybody.';

@@ -14,7 +14,7 @@ RETURN CASE
   WHEN outcome IN ('settled', 'submitted') AND proven THEN outcome
   WHEN outcome = 'accepted' THEN 'accepted'
   WHEN outcome = 'expired' AND NOT uncertain THEN 'expired'
-  WHEN outcome = 'refused' AND class = 'final' AND NOT uncertain THEN 'failed'
+  WHEN outcome IN ('refused', 'not_sent') AND class = 'final' AND NOT uncertain THEN 'failed'
   WHEN outcome = 'not_sent' AND NOT uncertain THEN 'pending'
   ELSE 'unknown'
 END;

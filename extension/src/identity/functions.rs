@@ -1,4 +1,4 @@
-//! SQL: `insforge.requesting_user_id()` and the claim helpers.
+//! SQL: the claim helpers.
 
 use pgrx::prelude::*;
 use pgrx::{JsonB, VariadicArray};
@@ -8,12 +8,6 @@ use super::cache::with_claims;
 #[pg_schema]
 mod insforge {
     use super::*;
-
-    /// The caller's user id: the claim `sub` where it is a usable string, else NULL.
-    #[pg_extern(stable, parallel_safe)]
-    fn requesting_user_id() -> Option<String> {
-        with_claims(|claims| claims.subject().map(str::to_owned))
-    }
 
     /// The claim `email` where it is a string, else NULL.
     #[pg_extern(stable, parallel_safe)]

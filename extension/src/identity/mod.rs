@@ -3,5 +3,6 @@
 mod cache;
 mod functions;
 mod setting;
+mod subject;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
