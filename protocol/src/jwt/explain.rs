@@ -1,5 +1,5 @@
 use super::check::Case;
-use super::{Check, Keys, Profile, Token, TokenError};
+use super::{Check, KeyFamily, Keys, Profile, Token, TokenError};
 
 /// What came of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,9 @@ fn detail(case: &Case<'_>, check: Check) -> String {
 }
 
 fn key_detail(case: &Case<'_>) -> String {
+    if case.alg().is_ok_and(|alg| alg.family() == KeyFamily::Secret) {
+        return format!("a shared secret, {} configured", case.keys.secrets.len());
+    }
     let kids: Vec<_> = case.keys.set.keys().iter().map(|key| shown(key.kid())).collect();
     let known = if kids.is_empty() {
         "none".to_owned()

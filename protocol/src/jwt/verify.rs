@@ -1,10 +1,16 @@
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::check::Case;
 use super::{Alg, Check, Identity, Keys, Profile, Token, TokenError};
 
+/// Last second of the year 9999, since 1970: what `exp` and `iat` are cut to, so that any database and
+/// any calendar can hold them.
+const END_OF_TIME: f64 = 253_402_300_799.0;
+
 /// A token that passed every check.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Verified {
     /// Who it speaks for.
     pub identity: Identity,
@@ -12,7 +18,7 @@ pub struct Verified {
     pub issuer: Option<String>,
     /// The provider's own `sub`, without the profile's prefix.
     pub subject: String,
-    /// `exp` in whole seconds since 1970, rounded down.
+    /// `exp` in whole seconds since 1970, rounded down, at most the end of the year 9999.
     pub expires_at: i64,
     /// `iat` in whole seconds since 1970, rounded down: the version of what the token says about
     /// memberships.
@@ -23,7 +29,7 @@ pub struct Verified {
     pub kid: Option<String>,
     /// The algorithm it was signed with.
     pub alg: Alg,
-    /// All claims, as signed.
+    /// All claims, as signed. Not shown by `Debug`: providers put whole tokens into claims.
     pub claims: Map<String, Value>,
 }
 
@@ -67,11 +73,27 @@ pub fn verify_with_keys(
         identity: Identity::from_claims(&token.claims, profile)?,
         issuer: text("iss"),
         subject: text("sub").ok_or(TokenError::MissingSub)?,
-        expires_at: times.exp.floor() as i64,
-        issued_at: times.iat.map(|iat| iat.floor() as i64),
+        expires_at: whole_seconds(times.exp),
+        issued_at: times.iat.map(whole_seconds),
         token_id: text("jti"),
         kid: token.header.kid.clone(),
         alg: case.alg()?,
         claims: token.claims.clone(),
     })
+}
+
+fn whole_seconds(time: f64) -> i64 {
+    time.floor().clamp(0.0, END_OF_TIME) as i64
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("identity", &self.identity)
+            .field("issuer", &self.issuer)
+            .field("expires_at", &self.expires_at)
+            .field("kid", &self.kid)
+            .field("alg", &self.alg)
+            .finish_non_exhaustive()
+    }
 }

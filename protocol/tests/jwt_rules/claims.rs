@@ -148,3 +148,22 @@ fn what_a_verified_token_says_beside_the_identity_is_at_hand() {
     assert_eq!((verified.issued_at, verified.expires_at), (Some(NOW), NOW + 300));
     assert_eq!(verified.claims["plan"], "pro");
 }
+
+#[test]
+fn times_beyond_any_calendar_are_cut_to_what_a_database_can_hold() {
+    let verified = judge(json!({}), json!({"exp": 1e300, "iat": -1e300})).unwrap();
+    assert_eq!(
+        (verified.issued_at, verified.expires_at),
+        (Some(0), 253_402_300_799)
+    );
+}
+
+#[test]
+fn a_token_inside_a_claim_is_not_shown_by_debug() {
+    let verified = judge(
+        json!({}),
+        json!({"https://insforge.dev/insforge_token": "eyJhbGciOi"}),
+    )
+    .unwrap();
+    assert!(!format!("{verified:?}").contains("eyJhbGciOi"));
+}

@@ -2,7 +2,7 @@ use insforge_protocol::jwt::{Check, Explained, Outcome, TokenError, explain};
 use serde_json::{Value, json};
 
 use super::{NOW, claims, generic};
-use crate::jwt_support::issuer::Issuer;
+use crate::jwt_support::issuer::{Issuer, encode_json};
 
 fn lines(settings: Value, changes: Value) -> Vec<Explained> {
     let issuer = Issuer::ed25519("k1");
@@ -104,4 +104,22 @@ fn control_characters_of_a_hostile_token_are_escaped_for_the_terminal() {
             .all(|line| !line.detail.chars().any(char::is_control)),
         "{lines:?}"
     );
+}
+
+#[test]
+fn a_shared_secret_is_counted_and_not_shown() {
+    let secret = "kWb0v1zN4pQ8sT6yR2mX9cL3hJ7gF5dA";
+    let own = super::profile(json!({"preset": "insforge", "secret": secret}));
+    let token = format!(
+        "{}.{}.AAAA",
+        encode_json(&json!({"alg": "HS256"})),
+        encode_json(&claims(json!({})))
+    );
+    let lines = explain(&token, &own, NOW);
+    assert_eq!(line(&lines, Check::Key).detail, "a shared secret, 1 configured");
+    assert_eq!(
+        line(&lines, Check::Signature).outcome,
+        Outcome::Failed(TokenError::BadSignature)
+    );
+    assert!(!format!("{lines:?}").contains(secret));
 }
