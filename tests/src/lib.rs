@@ -1,1 +1,5 @@
-//! x
+//! Everything the end-to-end tests, the demo and the benches share: a throw-away Postgres cluster, a
+//! buyer with a throw-away key, a strict and unreliable facilitator with a small chain of its own, and
+//! the real sidecar as a child process.
+
+pub mod standin;
