@@ -1,5 +1,5 @@
--- Who may do what, in one place. Nothing is left to defaults: a database's default privileges may
--- grant every new object to anon (InsForge's do, in `public`).
+-- Nothing is left to defaults: a database's default privileges may grant every new object to anon
+-- (InsForge's do, in `public`). What is granted is granted afterwards, by name.
 DO $do$
 DECLARE
   object record;
@@ -27,6 +27,7 @@ END $do$;
 -- Functions that only read the caller's own identity, or compute from their arguments.
 GRANT EXECUTE ON FUNCTION
   insforge.requesting_user_id(), insforge.claims(), insforge.claim(text[]), insforge.email(), insforge.role(),
+  insforge.org_ids(text[]), insforge.org_id(), insforge.org_role(text), insforge.has_permission(text, text),
   x402.transitions(), x402.transition_allowed(text, text), x402.normalize_network(text), x402.chain_name(text),
   x402.verify(jsonb, jsonb, timestamptz, jsonb), x402.encode_header(jsonb), x402.decode_header(text),
   x402._decode_header(text), x402._exposure()
@@ -38,4 +39,28 @@ BEGIN
   IF to_regrole('project_admin') IS NOT NULL THEN
     GRANT EXECUTE ON FUNCTION insforge.adopt_requesting_user_id() TO project_admin;
   END IF;
+END $do$;
+
+-- The generator is for the database's owner and for InsForge's
+-- administrator role.
+DO $do$
+DECLARE
+  callable regprocedure;
+  role text;
+BEGIN
+  FOR callable IN SELECT * FROM insforge._developer_functions()
+    UNION SELECT 'insforge._developer_functions()'::regprocedure UNION SELECT 'insforge.grant_developer(regrole)'::regprocedure LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', callable);
+    IF obj_description(callable, 'pg_proc') IS NULL THEN
+      EXECUTE format('COMMENT ON FUNCTION %s IS %L', callable, (
+        SELECT format('Internal part of the policy generator and its proof; NULL arguments are not looked for. %s, PARALLEL %s, %s. Execute: owner and developers.',
+          CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+          CASE p.proparallel WHEN 's' THEN 'SAFE' ELSE 'UNSAFE' END,
+          CASE WHEN p.prosecdef THEN 'SECURITY DEFINER' ELSE 'with the caller''s own rights' END)
+        FROM pg_proc p WHERE p.oid = callable));
+    END IF;
+  END LOOP;
+  FOR role IN SELECT rolname FROM pg_roles WHERE rolname IN ('pg_database_owner', 'project_admin') LOOP
+    PERFORM insforge.grant_developer(role::regrole);
+  END LOOP;
 END $do$;

@@ -1,10 +1,9 @@
 -- The public ledger. It starts as the table of InsForge's guide, so that its dashboards and SDK calls
 -- work unchanged, and is then completed; an existing table made from the guide is completed by the
--- same function when the operator adopts it (14_adopt.sql).
+-- same functions when the operator adopts it (31_adopt.sql).
 
--- What every ledger must have, beyond the columns of the guide. VOLATILE, PARALLEL UNSAFE; called by
--- the install script and by x402.adopt_ledger() only.
-CREATE FUNCTION x402._complete_ledger(ledger regclass) RETURNS void
+-- The columns that a ledger has beyond those of the guide.
+CREATE FUNCTION x402._widen_ledger(ledger regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
   EXECUTE format($ddl$
@@ -28,7 +27,12 @@ BEGIN
       ADD COLUMN error_reason text,
       ADD COLUMN mock boolean NOT NULL DEFAULT false
   $ddl$, ledger);
-  PERFORM x402._backfill_ledger(ledger);
+END $fn$;
+
+-- What holds for every row, and who may touch it.
+CREATE FUNCTION x402._constrain_ledger(ledger regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
   EXECUTE format($ddl$
     ALTER TABLE %s
       ADD CONSTRAINT x402_payments_status_known CHECK (status IN

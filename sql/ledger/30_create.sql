@@ -25,7 +25,8 @@ BEGIN
     response_summary text,
     created_at timestamptz DEFAULT now()
   );
-  PERFORM x402._complete_ledger('@extschema@.x402_payments');
+  PERFORM x402._widen_ledger('@extschema@.x402_payments');
+  PERFORM x402._constrain_ledger('@extschema@.x402_payments');
   PERFORM pg_extension_config_dump('@extschema@.x402_payments', '');
   COMMENT ON TABLE @extschema@.x402_payments IS
     'x402 payments: one row per authorization. Rows move only through functions of schema x402.';

@@ -11,7 +11,9 @@ BEGIN
   was_public := EXISTS (SELECT FROM pg_policy WHERE polrelid = ledger AND polname = 'public_read');
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', ledger);
   PERFORM x402._strip_guide(ledger);
-  PERFORM x402._complete_ledger(ledger);
+  PERFORM x402._widen_ledger(ledger);
+  PERFORM x402._backfill_ledger(ledger);
+  PERFORM x402._constrain_ledger(ledger);
   IF was_public THEN
     PERFORM x402.expose_ledger('public');
     RAISE WARNING 'the ledger was readable by everybody and still is'
