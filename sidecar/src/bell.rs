@@ -11,7 +11,10 @@ pub struct Bell {
 
 impl Default for Bell {
     fn default() -> Self {
-        Self { rung: Notify::new(), listening: watch::Sender::new(false) }
+        Self {
+            rung: Notify::new(),
+            listening: watch::Sender::new(false),
+        }
     }
 }
 
@@ -28,7 +31,8 @@ impl Bell {
 
     /// Whether rings are heard from now on.
     pub fn set_listening(&self, listening: bool) {
-        self.listening.send_if_modified(|was| std::mem::replace(was, listening) != listening);
+        self.listening
+            .send_if_modified(|was| std::mem::replace(was, listening) != listening);
     }
 
     /// Follows [`Bell::set_listening`].

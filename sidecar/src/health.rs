@@ -18,13 +18,20 @@ enum State {
     /// Not tried yet.
     Unknown,
     Up,
-    Down { reason: String, since: Instant, failures: u64 },
+    Down {
+        reason: String,
+        since: Instant,
+        failures: u64,
+    },
 }
 
 impl Component {
     /// A component that has not been tried yet.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, state: Mutex::new(State::Unknown) }
+        Self {
+            name,
+            state: Mutex::new(State::Unknown),
+        }
     }
 
     /// Its name, as in logs, metrics and `/readyz`.
@@ -52,14 +59,22 @@ impl Component {
         let reason = reason.to_string();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *state {
-            State::Down { reason: last, failures, .. } => {
+            State::Down {
+                reason: last,
+                failures,
+                ..
+            } => {
                 debug!(component = self.name, reason, "{} is still down", self.name);
                 *failures += 1;
                 *last = reason;
             }
             State::Up | State::Unknown => {
                 warn!(component = self.name, reason, "{} is down", self.name);
-                *state = State::Down { reason, since: Instant::now(), failures: 1 };
+                *state = State::Down {
+                    reason,
+                    since: Instant::now(),
+                    failures: 1,
+                };
             }
         }
     }

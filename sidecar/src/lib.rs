@@ -3,14 +3,20 @@
 //! Imports point one way: `settle` (pure decisions) ← `worker` ← `app`; `db`, `facilitator` and `http`
 //! are edges that never import each other.
 
+pub mod app;
 pub mod bell;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
 pub mod facilitator;
 pub mod health;
+pub mod http;
 pub mod logging;
+pub mod metrics;
 pub mod secret;
 pub mod settle;
+pub mod shutdown;
 pub mod tasks;
 pub mod tls;
+pub mod worker;

@@ -2,6 +2,7 @@
 //! under that name, and whoever stops a group knows when its last task has ended.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -62,6 +63,12 @@ impl TaskGroup {
 
 type Body = dyn Fn(CancellationToken) -> BoxFuture<'static, ()> + Send + Sync;
 
+/// Something that works until it is told to stop, and can be run again after that.
+pub trait Part: Send + Sync + 'static {
+    /// Works until `stop` is cancelled.
+    fn run(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send;
+}
+
 /// A long-lived part of the sidecar. Starting what runs, stopping what does not, and starting again
 /// are all fine.
 pub struct Service {
@@ -82,7 +89,20 @@ impl Service {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Self { name, body: Box::new(move |stop| body(stop).boxed()), died, running: Mutex::new(None) }
+        Self {
+            name,
+            body: Box::new(move |stop| body(stop).boxed()),
+            died,
+            running: Mutex::new(None),
+        }
+    }
+
+    /// A service that runs a part.
+    pub fn of(name: &'static str, died: CancellationToken, part: Arc<impl Part>) -> Self {
+        Self::new(name, died, move |stop| {
+            let part = part.clone();
+            async move { part.run(stop).await }
+        })
     }
 
     /// Starts the body unless it is running.
@@ -97,7 +117,11 @@ impl Service {
         let task = tokio::spawn(async move {
             let ended = AssertUnwindSafe(body).catch_unwind().await;
             if ended.is_err() || !asked.is_cancelled() {
-                error!(service = name, panicked = ended.is_err(), "service ended by itself");
+                error!(
+                    service = name,
+                    panicked = ended.is_err(),
+                    "service ended by itself"
+                );
                 died.cancel();
             }
         });
@@ -120,7 +144,6 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn counted(runs: &Arc<AtomicUsize>, died: &CancellationToken) -> Service {
@@ -153,7 +176,13 @@ mod tests {
         let service = Arc::new(counted(&runs, &died));
         let stress = (0..50).map(|i| {
             let service = service.clone();
-            async move { if i % 2 == 0 { service.start().await } else { service.stop().await } }
+            async move {
+                if i % 2 == 0 {
+                    service.start().await
+                } else {
+                    service.stop().await
+                }
+            }
         });
         futures_util::future::join_all(stress.map(tokio::spawn)).await;
         service.stop().await;

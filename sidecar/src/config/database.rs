@@ -77,10 +77,16 @@ pub(super) fn target(given: &str) -> Result<Target, Bad> {
         )
     })?;
     if target.config.get_hosts().is_empty() && target.config.get_hostaddrs().is_empty() {
-        return bad("names no host", "write postgres://user:password@host:5432/database");
+        return bad(
+            "names no host",
+            "write postgres://user:password@host:5432/database",
+        );
     }
     if target.config.get_user().is_none() {
-        return bad("names no user", "write postgres://user:password@host:5432/database");
+        return bad(
+            "names no user",
+            "write postgres://user:password@host:5432/database",
+        );
     }
     let (ssl_mode, verification) = tls_mode(mode.as_deref(), target.root_certificates.is_some())?;
     target.config.ssl_mode(ssl_mode);
@@ -97,7 +103,9 @@ fn harden(config: &mut Config) {
         config.tcp_user_timeout(Duration::from_secs(10));
     }
     config.keepalives(true).keepalives_idle(Duration::from_secs(15));
-    config.keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
+    config
+        .keepalives_interval(Duration::from_secs(5))
+        .keepalives_retries(3);
 }
 
 /// libpq's meanings: `require` alone does not verify, and verifies the authority when one is named.
@@ -109,7 +117,10 @@ fn tls_mode(mode: Option<&str>, root_given: bool) -> Result<(SslMode, Verificati
         "require" => Ok((SslMode::Require, Verification::None)),
         "verify-ca" => Ok((SslMode::Require, Verification::Authority)),
         "verify-full" => Ok((SslMode::Require, Verification::Full)),
-        _ => bad("has an unknown sslmode", "write disable, prefer, require, verify-ca or verify-full"),
+        _ => bad(
+            "has an unknown sslmode",
+            "write disable, prefer, require, verify-ca or verify-full",
+        ),
     }
 }
 
@@ -126,8 +137,17 @@ fn take_tls_options(given: &str) -> (String, TlsOptions) {
     let mut kept = Vec::new();
     for part in tail.split(separator) {
         let found = part.split_once('=').and_then(|(name, value)| {
-            let name = ["sslmode", "sslrootcert"].into_iter().find(|known| *known == name.trim())?;
-            Some((name, if is_url { percent_decode(value) } else { value.trim_matches('\'').to_owned() }))
+            let name = ["sslmode", "sslrootcert"]
+                .into_iter()
+                .find(|known| *known == name.trim())?;
+            Some((
+                name,
+                if is_url {
+                    percent_decode(value)
+                } else {
+                    value.trim_matches('\'').to_owned()
+                },
+            ))
         });
         match found {
             Some(option) => taken.push(option),
@@ -135,7 +155,11 @@ fn take_tls_options(given: &str) -> (String, TlsOptions) {
         }
     }
     let kept = kept.join(separator);
-    let rest = if is_url && !kept.is_empty() { format!("{head}?{kept}") } else { format!("{head}{kept}") };
+    let rest = if is_url && !kept.is_empty() {
+        format!("{head}?{kept}")
+    } else {
+        format!("{head}{kept}")
+    };
     (rest, taken)
 }
 

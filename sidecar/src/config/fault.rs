@@ -27,5 +27,7 @@ fn lines(faults: &[Fault]) -> String {
         1 => "the configuration has a fault:".to_owned(),
         n => format!("the configuration has {n} faults:"),
     };
-    faults.iter().fold(head, |text, fault| text + "\n  " + &fault.to_string())
+    faults
+        .iter()
+        .fold(head, |text, fault| text + "\n  " + &fault.to_string())
 }

@@ -23,11 +23,14 @@ pub fn read(file: Option<&Path>) -> Result<Raw, Faults> {
         }
     };
     // Not `vars()`: that one panics when any variable of the process, however foreign, is not UTF-8.
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut raw = Raw::gather(text.as_deref(), environment).map_err(Faults)?;
     if let Some(path) = file.filter(|path| is_open_to_others(path) && holds_secret(&raw)) {
-        raw.warnings.push(format!("{} holds secrets and others can read it; chmod 600 it", path.display()));
+        raw.warnings.push(format!(
+            "{} holds secrets and others can read it; chmod 600 it",
+            path.display()
+        ));
     }
     Ok(raw)
 }

@@ -22,7 +22,7 @@ pub use load::{load, read};
 pub use raw::{Given, Raw, Source};
 pub use render::{docs, show};
 pub use settings::{
-    DatabaseSettings, Environment, FacilitatorMode, FacilitatorSettings, HttpSettings, LogFormat, LogSettings,
-    OkxSettings, SettlerSettings, Settings,
+    DatabaseSettings, Environment, FacilitatorMode, FacilitatorSettings, HttpSettings, LogFormat,
+    LogSettings, OkxSettings, Settings, SettlerSettings,
 };
 pub use table::{OPTIONS, Opt};

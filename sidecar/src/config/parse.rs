@@ -16,7 +16,10 @@ pub(super) struct Bad {
 }
 
 pub(super) fn bad<T>(fault: impl Into<String>, remedy: impl Into<String>) -> Result<T, Bad> {
-    Err(Bad { fault: fault.into(), remedy: remedy.into() })
+    Err(Bad {
+        fault: fault.into(),
+        remedy: remedy.into(),
+    })
 }
 
 pub(super) fn text(given: &str) -> Result<String, Bad> {
@@ -51,16 +54,28 @@ pub(super) fn choice<T: Copy>(given: &str, choices: &[(&str, T)]) -> Result<T, B
 pub(super) fn whole(given: &str, range: RangeInclusive<usize>) -> Result<usize, Bad> {
     match given.parse() {
         Ok(n) if range.contains(&n) => Ok(n),
-        Ok(_) => bad("is out of range", format!("write a number from {} to {}", range.start(), range.end())),
-        Err(_) => bad("is not a whole number", format!("write one from {} to {}", range.start(), range.end())),
+        Ok(_) => bad(
+            "is out of range",
+            format!("write a number from {} to {}", range.start(), range.end()),
+        ),
+        Err(_) => bad(
+            "is not a whole number",
+            format!("write one from {} to {}", range.start(), range.end()),
+        ),
     }
 }
 
 pub(super) fn decimal(given: &str, range: RangeInclusive<f64>) -> Result<f64, Bad> {
     match given.parse() {
         Ok(n) if range.contains(&n) => Ok(n),
-        Ok(_) => bad("is out of range", format!("write a number from {} to {}", range.start(), range.end())),
-        Err(_) => bad("is not a number", format!("write one from {} to {}", range.start(), range.end())),
+        Ok(_) => bad(
+            "is out of range",
+            format!("write a number from {} to {}", range.start(), range.end()),
+        ),
+        Err(_) => bad(
+            "is not a number",
+            format!("write one from {} to {}", range.start(), range.end()),
+        ),
     }
 }
 
@@ -75,22 +90,30 @@ pub(super) fn duration(given: &str, range: RangeInclusive<Duration>) -> Result<D
         "" => return bad("has no unit", "write a duration such as 500ms, 10s or 2m"),
         _ => return bad("is not a duration", "write one such as 500ms, 10s or 2m"),
     };
-    let millis = number.parse::<u64>().ok().and_then(|n| n.checked_mul(millis_per_unit));
+    let millis = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(millis_per_unit));
     match millis.map(Duration::from_millis) {
         Some(value) if range.contains(&value) => Ok(value),
-        Some(_) => bad("is out of range", format!("write one from {:?} to {:?}", range.start(), range.end())),
+        Some(_) => bad(
+            "is out of range",
+            format!("write one from {:?} to {:?}", range.start(), range.end()),
+        ),
         None => bad("is not a duration", "write one such as 500ms, 10s or 2m"),
     }
 }
 
 pub(super) fn http_url(given: &str) -> Result<Url, Bad> {
     match Url::parse(given) {
-        Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
-            bad("is not an http or https URL", "write one such as https://web3.okx.com")
-        }
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            bad("contains a user name or password", "remove them; URLs are shown in logs")
-        }
+        Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => bad(
+            "is not an http or https URL",
+            "write one such as https://web3.okx.com",
+        ),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => bad(
+            "contains a user name or password",
+            "remove them; URLs are shown in logs",
+        ),
         Ok(url) => Ok(url),
         Err(_) => bad("is not a URL", "write one such as https://web3.okx.com"),
     }
@@ -100,13 +123,21 @@ pub(super) fn http_url(given: &str) -> Result<Url, Bad> {
 pub(super) fn base_url(given: &str) -> Result<String, Bad> {
     let url = http_url(given)?;
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return bad("has a path", "write scheme and host only, such as https://web3.okx.com");
+        return bad(
+            "has a path",
+            "write scheme and host only, such as https://web3.okx.com",
+        );
     }
     Ok(url.origin().ascii_serialization())
 }
 
 pub(super) fn http_urls(given: &str) -> Result<Vec<Url>, Bad> {
-    given.split(',').map(str::trim).filter(|url| !url.is_empty()).map(http_url).collect()
+    given
+        .split(',')
+        .map(str::trim)
+        .filter(|url| !url.is_empty())
+        .map(http_url)
+        .collect()
 }
 
 /// `None` is "off".
@@ -117,7 +148,10 @@ pub(super) fn listener(given: &str) -> Result<Option<SocketAddr>, Bad> {
     let text = given.replacen("localhost:", "127.0.0.1:", 1);
     match text.parse() {
         Ok(address) => Ok(Some(address)),
-        Err(_) => bad("is not an address with a port", "write one such as 127.0.0.1:9464, or off"),
+        Err(_) => bad(
+            "is not an address with a port",
+            "write one such as 127.0.0.1:9464, or off",
+        ),
     }
 }
 
@@ -127,7 +161,10 @@ pub(super) fn address(given: &str) -> Result<String, Bad> {
         return bad("is not an address", "write 0x and 40 hex digits");
     }
     if hex.bytes().all(|b| b == b'0') {
-        return bad("is the zero address", "write the address you own; money sent to zero is lost");
+        return bad(
+            "is the zero address",
+            "write the address you own; money sent to zero is lost",
+        );
     }
     Ok(given.to_ascii_lowercase())
 }

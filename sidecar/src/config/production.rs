@@ -27,7 +27,11 @@ pub(super) fn faults(settings: &Settings) -> Vec<Fault> {
     }
     let mut faults = Vec::new();
     let mut refuse = |opt: &Opt, fault: &str, remedy: &str| {
-        faults.push(Fault { setting: opt.name(), fault: fault.to_owned(), remedy: remedy.to_owned() });
+        faults.push(Fault {
+            setting: opt.name(),
+            fault: fault.to_owned(),
+            remedy: remedy.to_owned(),
+        });
     };
     match &settings.facilitator.mode {
         FacilitatorMode::Mock => refuse(
@@ -41,12 +45,20 @@ pub(super) fn faults(settings: &Settings) -> Vec<Fault> {
     if let Some(secret) = &settings.jwt_secret {
         let remedy = "generate one with `openssl rand -base64 48` and set it in InsForge as well";
         if is_published(secret.expose()) {
-            refuse(&JWT_SECRET, "is a published placeholder: anyone can sign tokens with it", remedy);
+            refuse(
+                &JWT_SECRET,
+                "is a published placeholder: anyone can sign tokens with it",
+                remedy,
+            );
         } else if secret.expose().len() < JWT_SECRET_LENGTH {
             refuse(&JWT_SECRET, "is shorter than 32 bytes", remedy);
         }
     }
-    if settings.http.listen.is_some_and(|address| !address.ip().is_loopback()) {
+    if settings
+        .http
+        .listen
+        .is_some_and(|address| !address.ip().is_loopback())
+    {
         refuse(
             &HTTP_LISTEN,
             "is a plain-text listener beyond loopback",
@@ -58,9 +70,11 @@ pub(super) fn faults(settings: &Settings) -> Vec<Fault> {
 
 fn okx_faults(okx: &OkxSettings, refuse: &mut impl FnMut(&Opt, &str, &str)) {
     let portal = "use the one from the OKX Web3 developer portal";
-    for (opt, secret) in
-        [(&OKX_API_KEY, &okx.api_key), (&OKX_SECRET_KEY, &okx.secret_key), (&OKX_PASSPHRASE, &okx.passphrase)]
-    {
+    for (opt, secret) in [
+        (&OKX_API_KEY, &okx.api_key),
+        (&OKX_SECRET_KEY, &okx.secret_key),
+        (&OKX_PASSPHRASE, &okx.passphrase),
+    ] {
         if is_published(secret.expose()) {
             refuse(opt, "is a placeholder", portal);
         }
@@ -70,7 +84,11 @@ fn okx_faults(okx: &OkxSettings, refuse: &mut impl FnMut(&Opt, &str, &str)) {
         refuse(&OKX_SECRET_KEY, "is too short to be a key of OKX", portal);
     }
     if okx.base_url.starts_with("http://") {
-        refuse(&OKX_BASE_URL, "sends the passphrase in plain text", "write an https URL");
+        refuse(
+            &OKX_BASE_URL,
+            "sends the passphrase in plain text",
+            "write an https URL",
+        );
     }
 }
 

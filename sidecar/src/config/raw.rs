@@ -65,7 +65,12 @@ impl Raw {
 
     /// The value of an option: the one given, else its default.
     pub fn get(&self, opt: &'static Opt) -> Option<Given> {
-        let default = || opt.default.map(|value| Given { value: value.to_owned(), source: Source::Default });
+        let default = || {
+            opt.default.map(|value| Given {
+                value: value.to_owned(),
+                source: Source::Default,
+            })
+        };
         self.values.get(opt.key).cloned().or_else(default)
     }
 
@@ -86,13 +91,23 @@ impl Raw {
 
     fn read_table(&mut self, prefix: &str, table: &toml::Table, faults: &mut Vec<Fault>) {
         for (name, value) in table {
-            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let key = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}.{name}")
+            };
             let known = OPTIONS.iter().find(|opt| opt.key == key);
             match (known, value) {
                 (None, toml::Value::Table(inner)) if is_section(&key) => self.read_table(&key, inner, faults),
                 (None, _) => faults.push(unknown_key(&key)),
                 (Some(opt), value) => match plain(value) {
-                    Some(value) => drop(self.values.insert(opt.key, Given { value, source: Source::File })),
+                    Some(value) => drop(self.values.insert(
+                        opt.key,
+                        Given {
+                            value,
+                            source: Source::File,
+                        },
+                    )),
                     None => faults.push(Fault {
                         setting: opt.name(),
                         fault: "is not a plain value".to_owned(),
@@ -109,7 +124,13 @@ impl Raw {
         }
         if let Some(opt) = OPTIONS.iter().find(|opt| opt.env == name) {
             let value = value.trim().to_owned();
-            self.values.insert(opt.key, Given { value, source: Source::Environment });
+            self.values.insert(
+                opt.key,
+                Given {
+                    value,
+                    source: Source::Environment,
+                },
+            );
         } else if name.starts_with(ENV_PREFIX) {
             // No error: Kubernetes injects variables named after a service called insforge-sidecar.
             let hint = nearest(name, OPTIONS.iter().map(|opt| opt.env));
@@ -122,7 +143,11 @@ impl Raw {
 }
 
 fn is_section(key: &str) -> bool {
-    OPTIONS.iter().any(|opt| opt.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
+    OPTIONS.iter().any(|opt| {
+        opt.key
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
 }
 
 fn line_of(text: &str, at: usize) -> usize {

@@ -25,14 +25,20 @@ pub fn show(raw: &Raw) -> String {
 
 fn toml_value(value: &str) -> String {
     let bare = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
-    if bare { value.to_owned() } else { toml::Value::String(value.to_owned()).to_string() }
+    if bare {
+        value.to_owned()
+    } else {
+        toml::Value::String(value.to_owned()).to_string()
+    }
 }
 
 /// `docs/configuration.md`, from the table.
 pub fn docs() -> String {
     let mut text = String::from(HEAD);
     for opt in OPTIONS {
-        let default = opt.default.map_or_else(|| "–".to_owned(), |value| format!("`{value}`"));
+        let default = opt
+            .default
+            .map_or_else(|| "–".to_owned(), |value| format!("`{value}`"));
         let secret = if opt.secret { " **Secret.**" } else { "" };
         let _ = writeln!(
             text,

@@ -161,11 +161,18 @@ impl Settings {
     /// # Errors
     /// Every fault there is, not only the first.
     pub fn from_raw(raw: &Raw) -> Result<Self, Faults> {
-        let mut reader = Reader { raw, faults: Vec::new() };
+        let mut reader = Reader {
+            raw,
+            faults: Vec::new(),
+        };
         let settings = reader.settings();
         let mut faults = reader.faults;
         faults.extend(production::faults(&settings));
-        if faults.is_empty() { Ok(settings) } else { Err(Faults(faults)) }
+        if faults.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Faults(faults))
+        }
     }
 }
 
@@ -185,7 +192,11 @@ impl Reader<'_> {
         match parse(&given.value) {
             Ok(value) => Some(value),
             Err(bad) => {
-                let shown = if opt.secret { String::new() } else { format!("{:?} ", given.value) };
+                let shown = if opt.secret {
+                    String::new()
+                } else {
+                    format!("{:?} ", given.value)
+                };
                 self.fault(opt, format!("{shown}{}", bad.fault), bad.remedy);
                 None
             }
@@ -209,14 +220,20 @@ impl Reader<'_> {
     }
 
     fn fault(&mut self, opt: &Opt, fault: String, remedy: String) {
-        self.faults.push(Fault { setting: opt.name(), fault, remedy });
+        self.faults.push(Fault {
+            setting: opt.name(),
+            fault,
+            remedy,
+        });
     }
 
     fn settings(&mut self) -> Settings {
         Settings {
             environment: self.read(&ENVIRONMENT, |v| {
-                let choices =
-                    [("development", Environment::Development), ("production", Environment::Production)];
+                let choices = [
+                    ("development", Environment::Development),
+                    ("production", Environment::Production),
+                ];
                 parse::choice(v, &choices)
             }),
             log: LogSettings {
@@ -228,7 +245,9 @@ impl Reader<'_> {
             database: self.database(),
             settler: self.settler(),
             facilitator: self.facilitator(),
-            http: HttpSettings { listen: self.read(&HTTP_LISTEN, parse::listener) },
+            http: HttpSettings {
+                listen: self.read(&HTTP_LISTEN, parse::listener),
+            },
             xlayer_rpc_urls: Secret::new(self.read(&XLAYER_RPC_URLS, parse::http_urls)),
             payment_recipient: self.optional(&PAYMENT_RECIPIENT, parse::address),
             jwt_secret: self.optional(&JWT_SECRET, parse::text).map(Secret::new),
@@ -238,15 +257,18 @@ impl Reader<'_> {
     fn database(&mut self) -> DatabaseSettings {
         let remedy = "write postgres://user:password@host:5432/database";
         let mut target: Target = self.require(&DATABASE_URL, target, remedy);
-        let connect_timeout =
-            self.read(&DATABASE_CONNECT_TIMEOUT, |v| parse::duration(v, MS(100)..=SECS(60)));
+        let connect_timeout = self.read(&DATABASE_CONNECT_TIMEOUT, |v| {
+            parse::duration(v, MS(100)..=SECS(60))
+        });
         if target.config.get_connect_timeout().is_none() {
             target.config.connect_timeout(connect_timeout);
         }
         DatabaseSettings {
             target,
             pool_size: self.read(&DATABASE_POOL_SIZE, |v| parse::whole(v, 1..=100)),
-            query_timeout: self.read(&DATABASE_QUERY_TIMEOUT, |v| parse::duration(v, MS(100)..=SECS(300))),
+            query_timeout: self.read(&DATABASE_QUERY_TIMEOUT, |v| {
+                parse::duration(v, MS(100)..=SECS(300))
+            }),
         }
     }
 
@@ -258,8 +280,9 @@ impl Reader<'_> {
             batch: self.read(&SETTLER_BATCH, |v| parse::whole(v, 1..=1_000)),
             lease: self.read(&SETTLER_LEASE, |v| parse::duration(v, MS(500)..=SECS(300))),
             poll_interval: self.read(&SETTLER_POLL_INTERVAL, |v| parse::duration(v, MS(100)..=SECS(60))),
-            poll_without_listener: self
-                .read(&SETTLER_POLL_WITHOUT_LISTENER, |v| parse::duration(v, MS(10)..=SECS(60))),
+            poll_without_listener: self.read(&SETTLER_POLL_WITHOUT_LISTENER, |v| {
+                parse::duration(v, MS(10)..=SECS(60))
+            }),
             ping_interval: self.read(&SETTLER_PING_INTERVAL, |v| parse::duration(v, MS(100)..=SECS(60))),
             grace: self.read(&SETTLER_GRACE, |v| parse::duration(v, MS(0)..=SECS(600))),
         }
@@ -271,7 +294,11 @@ impl Reader<'_> {
         let needed = !mock && !self.raw.get(&SETTLER_ENABLED).is_some_and(idle);
         let okx = self.okx(needed);
         FacilitatorSettings {
-            mode: if mock { FacilitatorMode::Mock } else { FacilitatorMode::Okx(okx) },
+            mode: if mock {
+                FacilitatorMode::Mock
+            } else {
+                FacilitatorMode::Okx(okx)
+            },
             requests_per_second: self.read(&OKX_REQUESTS_PER_SECOND, |v| parse::decimal(v, 0.0..=100_000.0)),
             burst: self.read(&OKX_BURST, |v| parse::whole(v, 1..=10_000)),
         }

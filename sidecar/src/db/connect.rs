@@ -36,7 +36,10 @@ impl Connector {
             config.application_name(format!("insforge-sidecar {purpose}"));
         }
         let tls = tls::config(target.verification, target.root_certificates.as_deref())?;
-        Ok(Self { hosts: single_hosts(&config), tls: MakeRustlsConnect::new(tls) })
+        Ok(Self {
+            hosts: single_hosts(&config),
+            tls: MakeRustlsConnect::new(tls),
+        })
     }
 
     /// Connects.
@@ -47,7 +50,11 @@ impl Connector {
         let mut causes = Vec::new();
         for config in &self.hosts {
             // The limit is for one step; a connect has several (TCP, TLS, authentication, a question).
-            let limit = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5)) * 2;
+            let limit = config
+                .get_connect_timeout()
+                .copied()
+                .unwrap_or(Duration::from_secs(5))
+                * 2;
             let cause = match timeout(limit, config.connect(self.tls.clone())).await {
                 Ok(Ok(connected)) => return Ok(connected),
                 Ok(Err(error)) => DbError::from(error).to_string(),
@@ -63,7 +70,11 @@ fn host_name(config: &Config) -> String {
     let host = match config.get_hosts().first() {
         Some(Host::Tcp(name)) => name.clone(),
         Some(Host::Unix(path)) => path.display().to_string(),
-        None => config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default(),
+        None => config
+            .get_hostaddrs()
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     };
     format!("{host}:{}", config.get_ports().first().copied().unwrap_or(5432))
 }
@@ -114,9 +125,12 @@ fn single_host(all: &Config, index: usize) -> Config {
     if let Some(retries) = all.get_keepalives_retries() {
         one.keepalives_retries(retries);
     }
-    one.keepalives(all.get_keepalives()).keepalives_idle(all.get_keepalives_idle());
-    one.ssl_mode(all.get_ssl_mode()).ssl_negotiation(all.get_ssl_negotiation());
-    one.channel_binding(all.get_channel_binding()).target_session_attrs(all.get_target_session_attrs());
+    one.keepalives(all.get_keepalives())
+        .keepalives_idle(all.get_keepalives_idle());
+    one.ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation());
+    one.channel_binding(all.get_channel_binding())
+        .target_session_attrs(all.get_target_session_attrs());
     one
 }
 

@@ -46,7 +46,9 @@ impl DbError {
     /// raise. Everything else may pass, or be put right by an operator.
     fn blames_values(&self) -> bool {
         match self {
-            Self::Server { code, .. } => ["22", "23", "P0", "X4"].iter().any(|class| code.starts_with(class)),
+            Self::Server { code, .. } => ["22", "23", "P0", "X4"]
+                .iter()
+                .any(|class| code.starts_with(class)),
             _ => false,
         }
     }
@@ -55,7 +57,10 @@ impl DbError {
 impl From<tokio_postgres::Error> for DbError {
     fn from(error: tokio_postgres::Error) -> Self {
         if let Some(db) = error.as_db_error() {
-            return Self::Server { code: db.code().code().to_owned(), message: db.message().to_owned() };
+            return Self::Server {
+                code: db.code().code().to_owned(),
+                message: db.message().to_owned(),
+            };
         }
         let mut text = error.to_string();
         let mut source = error.source();
@@ -79,7 +84,13 @@ impl From<DbError> for LedgerError {
 
 fn remedy(code: &str) -> &'static str {
     let state = SqlState::from_code(code);
-    if [SqlState::UNDEFINED_FUNCTION, SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_TABLE].contains(&state) {
+    if [
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::INVALID_SCHEMA_NAME,
+        SqlState::UNDEFINED_TABLE,
+    ]
+    .contains(&state)
+    {
         "; run CREATE EXTENSION insforge_integrations in this database"
     } else if state == SqlState::INSUFFICIENT_PRIVILEGE {
         "; run SELECT insforge.grant_sidecar('role of the sidecar') as the owner"

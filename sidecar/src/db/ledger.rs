@@ -15,7 +15,12 @@ use super::{DbError, Pool, sql};
 use crate::settle::{Claim, Lease, Ledger, LedgerError, Recorded, Report};
 
 /// Statuses the settler works on. `settling` is there for payments whose worker died after the intent.
-const STATUSES: [Status; 4] = [Status::Pending, Status::Settling, Status::Unknown, Status::Submitted];
+const STATUSES: [Status; 4] = [
+    Status::Pending,
+    Status::Settling,
+    Status::Unknown,
+    Status::Submitted,
+];
 
 /// The ledger in Postgres.
 pub struct PgLedger {
@@ -31,7 +36,13 @@ impl PgLedger {
     /// the name of `worker` and hold for `lease`.
     pub fn new(work: Pool, heartbeat: Pool, worker: String, lease: Duration) -> Self {
         let statuses = STATUSES.map(Status::as_str).to_vec();
-        Self { work, heartbeat, worker, lease, statuses }
+        Self {
+            work,
+            heartbeat,
+            worker,
+            lease,
+            statuses,
+        }
     }
 
     async fn claim_rows(&self, batch: usize) -> Result<Vec<Claim>, DbError> {
@@ -53,18 +64,28 @@ impl PgLedger {
     }
 
     async fn finish_rows(&self, reports: &[Report]) -> Result<Vec<Recorded>, DbError> {
-        let rows = self.work.query(sql::FINISH, &[(&Json(reports), Type::JSONB)]).await?;
+        let rows = self
+            .work
+            .query(sql::FINISH, &[(&Json(reports), Type::JSONB)])
+            .await?;
         rows.iter()
             .map(|row| {
                 let status: Option<String> = get(row, "status")?;
                 let status = status.unwrap_or_else(|| "missing".to_owned());
-                Ok(Recorded { id: get(row, "id")?, status, applied: get(row, "applied")? })
+                Ok(Recorded {
+                    id: get(row, "id")?,
+                    status,
+                    applied: get(row, "applied")?,
+                })
             })
             .collect()
     }
 
     async fn due_in(&self) -> Result<Option<Duration>, DbError> {
-        let rows = self.work.query(sql::NEXT_DUE, &[(&self.statuses, Type::TEXT_ARRAY)]).await?;
+        let rows = self
+            .work
+            .query(sql::NEXT_DUE, &[(&self.statuses, Type::TEXT_ARRAY)])
+            .await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let ms: Option<i64> = get(row, "ms")?;
         Ok(ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))))
@@ -106,7 +127,13 @@ impl Ledger for PgLedger {
     }
 
     fn extend<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<HashSet<Uuid>, LedgerError>> {
-        on_leases(&self.heartbeat, sql::EXTEND, leases, Some(self.lease.as_secs_f64())).boxed()
+        on_leases(
+            &self.heartbeat,
+            sql::EXTEND,
+            leases,
+            Some(self.lease.as_secs_f64()),
+        )
+        .boxed()
     }
 
     fn release<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), LedgerError>> {
@@ -123,7 +150,8 @@ impl Ledger for PgLedger {
 }
 
 fn get<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<T, DbError> {
-    row.try_get(column).map_err(|error| DbError::Contract(error.to_string()))
+    row.try_get(column)
+        .map_err(|error| DbError::Contract(error.to_string()))
 }
 
 fn claim(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
@@ -131,8 +159,13 @@ fn claim(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
     let attempt: i32 = get(row, "attempt")?;
     let now_unix: i64 = get(row, "now_unix")?;
     Ok(Claim {
-        lease: Lease { id: get(row, "id")?, token: get(row, "lease_token")? },
-        status: status.parse().map_err(|error| DbError::Contract(format!("{error}")))?,
+        lease: Lease {
+            id: get(row, "id")?,
+            token: get(row, "lease_token")?,
+        },
+        status: status
+            .parse()
+            .map_err(|error| DbError::Contract(format!("{error}")))?,
         attempt: u32::try_from(attempt).unwrap_or(0),
         uncertain: get(row, "uncertain")?,
         tx_hash: get(row, "tx_hash")?,

@@ -13,6 +13,7 @@ use super::{Connector, DbError, sql};
 use crate::bell::Bell;
 use crate::health::Health;
 use crate::settle::backoff;
+use crate::tasks::Part;
 
 /// Delay before the first reconnect; doubled up to [`RECONNECT_CAP`].
 const RECONNECT_BASE: Duration = Duration::from_millis(50);
@@ -30,28 +31,12 @@ pub struct Listener {
 impl Listener {
     /// Rings `bell`. The connection is tested every `ping_interval`, with the same time to answer.
     pub fn new(connector: Connector, bell: Arc<Bell>, health: Arc<Health>, ping_interval: Duration) -> Self {
-        Self { connector, bell, health, ping_interval }
-    }
-
-    /// Listens until stopped, through any number of connections.
-    pub async fn run(&self, stop: CancellationToken) {
-        let mut failures = 0;
-        while !stop.is_cancelled() {
-            let ended = tokio::select! {
-                () = stop.cancelled() => break,
-                ended = self.session() => ended,
-            };
-            // A session that was up starts the count again.
-            failures = if self.health.listener.is_up() { 0 } else { failures + 1 };
-            self.bell.set_listening(false);
-            self.health.listener.failed(&ended);
-            let delay = backoff::full_jitter(failures, RECONNECT_BASE, RECONNECT_CAP, rand::random());
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = sleep(delay) => {}
-            }
+        Self {
+            connector,
+            bell,
+            health,
+            ping_interval,
         }
-        self.bell.set_listening(false);
     }
 
     /// One connection, from connecting to its end; returns why it ended.
@@ -100,5 +85,32 @@ impl Listener {
                 Err(_) => return DbError::Timeout(self.ping_interval),
             }
         }
+    }
+}
+
+impl Part for Listener {
+    /// Listens until stopped, through any number of connections.
+    async fn run(&self, stop: CancellationToken) {
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let ended = tokio::select! {
+                () = stop.cancelled() => break,
+                ended = self.session() => ended,
+            };
+            // A session that was up starts the count again.
+            failures = if self.health.listener.is_up() {
+                0
+            } else {
+                failures + 1
+            };
+            self.bell.set_listening(false);
+            self.health.listener.failed(&ended);
+            let delay = backoff::full_jitter(failures, RECONNECT_BASE, RECONNECT_CAP, rand::random());
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = sleep(delay) => {}
+            }
+        }
+        self.bell.set_listening(false);
     }
 }

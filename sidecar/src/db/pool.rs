@@ -39,7 +39,11 @@ impl Manager for Connections {
     }
 
     async fn recycle(&self, client: &mut Client, _: &Metrics) -> RecycleResult<DbError> {
-        if client.is_closed() { Err(RecycleError::message("closed")) } else { Ok(()) }
+        if client.is_closed() {
+            Err(RecycleError::message("closed"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -55,8 +59,15 @@ impl Pool {
         health: Arc<Health>,
         tasks: TaskGroup,
     ) -> Result<Self, DbError> {
-        let timeouts = Timeouts { wait: Some(limit), create: None, recycle: None };
-        let config = PoolConfig { timeouts, ..PoolConfig::new(size) };
+        let timeouts = Timeouts {
+            wait: Some(limit),
+            create: None,
+            recycle: None,
+        };
+        let config = PoolConfig {
+            timeouts,
+            ..PoolConfig::new(size)
+        };
         let pool = managed::Pool::builder(Connections { connector, tasks })
             .config(config)
             .runtime(deadpool::Runtime::Tokio1)

@@ -49,24 +49,51 @@ impl HttpCaller {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .redirect(redirect::Policy::none())
             .user_agent(concat!("insforge-sidecar/", env!("CARGO_PKG_VERSION")));
-        let client = if is_local(base_url) { client.no_proxy() } else { client };
+        let client = if is_local(base_url) {
+            client.no_proxy()
+        } else {
+            client
+        };
         let client = client.build().map_err(|error| CallError::Client(chain(&error)))?;
-        Ok(Self { client, base_url: base_url.to_owned() })
+        Ok(Self {
+            client,
+            base_url: base_url.to_owned(),
+        })
     }
 
     /// Sends a request and reads the whole answer.
     pub(super) async fn send(&self, method: Method, path: &str, headers: HeaderMap, body: String) -> Called {
-        let request = self.client.request(method, format!("{}{path}", self.base_url)).headers(headers);
-        let request = if body.is_empty() { request } else { request.body(body) };
+        let request = self
+            .client
+            .request(method, format!("{}{path}", self.base_url))
+            .headers(headers);
+        let request = if body.is_empty() {
+            request
+        } else {
+            request.body(body)
+        };
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Called { call: failed(error), date_ms: None },
+            Err(error) => {
+                return Called {
+                    call: failed(error),
+                    date_ms: None,
+                };
+            }
         };
-        let date_ms = response.headers().get(DATE).and_then(|v| v.to_str().ok()).and_then(http_date_ms);
+        let date_ms = response
+            .headers()
+            .get(DATE)
+            .and_then(|v| v.to_str().ok())
+            .and_then(http_date_ms);
         let retry_after = retry_after(response.headers(), date_ms);
         let status = response.status().as_u16();
         let call = match read_body(response).await {
-            Ok(body) => Call::Status { status, retry_after, body },
+            Ok(body) => Call::Status {
+                status,
+                retry_after,
+                body,
+            },
             Err(why) => Call::Cut(why),
         };
         Called { call, date_ms }
@@ -102,11 +129,16 @@ fn retry_after(headers: &HeaderMap, date_ms: Option<u64>) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    Some(Duration::from_millis(http_date_ms(value)?.saturating_sub(date_ms?)))
+    Some(Duration::from_millis(
+        http_date_ms(value)?.saturating_sub(date_ms?),
+    ))
 }
 
 fn http_date_ms(value: &str) -> Option<u64> {
-    let since = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let since = httpdate::parse_http_date(value)
+        .ok()?
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
     u64::try_from(since.as_millis()).ok()
 }
 

@@ -20,7 +20,14 @@ impl Limiter {
     /// A full bucket. `rate` is requests per second, 0 is no limit.
     pub fn new(rate: f64, burst: usize) -> Self {
         let burst = f64::from(u32::try_from(burst).unwrap_or(u32::MAX));
-        Self { rate, burst, state: Mutex::new(State { tokens: burst, at: Instant::now() }) }
+        Self {
+            rate,
+            burst,
+            state: Mutex::new(State {
+                tokens: burst,
+                at: Instant::now(),
+            }),
+        }
     }
 
     /// Takes up to `wanted` tokens and returns how many.
@@ -32,7 +39,10 @@ impl Limiter {
         if self.rate == 0.0 {
             return wanted;
         }
-        let whole = state.tokens.floor().min(f64::from(u32::try_from(wanted).unwrap_or(u32::MAX)));
+        let whole = state
+            .tokens
+            .floor()
+            .min(f64::from(u32::try_from(wanted).unwrap_or(u32::MAX)));
         state.tokens -= whole;
         whole as usize
     }
@@ -48,7 +58,10 @@ impl Limiter {
         let mut state = self.filled();
         let until = Instant::now() + pause;
         if until > state.at {
-            *state = State { tokens: state.tokens.min(1.0), at: until };
+            *state = State {
+                tokens: state.tokens.min(1.0),
+                at: until,
+            };
         }
     }
 
@@ -57,7 +70,11 @@ impl Limiter {
         let state = self.filled();
         let paused = state.at.saturating_duration_since(Instant::now());
         let missing = (1.0 - state.tokens).max(0.0);
-        if self.rate == 0.0 { paused } else { paused + Duration::from_secs_f64(missing / self.rate) }
+        if self.rate == 0.0 {
+            paused
+        } else {
+            paused + Duration::from_secs_f64(missing / self.rate)
+        }
     }
 
     fn filled(&self) -> std::sync::MutexGuard<'_, State> {
@@ -65,7 +82,10 @@ impl Limiter {
         let now = Instant::now();
         if now > state.at {
             let grown = now.duration_since(state.at).as_secs_f64() * self.rate;
-            *state = State { tokens: (state.tokens + grown).min(self.burst), at: now };
+            *state = State {
+                tokens: (state.tokens + grown).min(self.burst),
+                at: now,
+            };
         }
         state
     }

@@ -14,8 +14,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::call::{CallError, Called, HttpCaller};
 use super::Facilitator;
+use super::call::{CallError, Called, HttpCaller};
 use crate::clock::Clock;
 use crate::config::OkxSettings;
 
@@ -36,15 +36,31 @@ impl Okx {
     /// [`CallError`] when TLS or the HTTP client cannot be set up.
     pub fn new(settings: OkxSettings, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
         let caller = HttpCaller::new(&settings.base_url, settings.connect_timeout, settings.timeout)?;
-        let generation = if settings.generation == 1 { Generation::One } else { Generation::Two };
-        Ok(Self { caller, settings, generation, clock, offset_ms: AtomicI64::new(0) })
+        let generation = if settings.generation == 1 {
+            Generation::One
+        } else {
+            Generation::Two
+        };
+        Ok(Self {
+            caller,
+            settings,
+            generation,
+            clock,
+            offset_ms: AtomicI64::new(0),
+        })
     }
 
     /// Signs and sends. The signature covers the very text that goes out, so the body is serialised once;
     /// it is stamped and signed anew for every request.
     async fn send(&self, method: Method, path: &str, body: &str) -> Called {
         let stamp = timestamp(self.clock.unix_ms().saturating_add_signed(self.clock_offset_ms()));
-        let signature = sign(self.settings.secret_key.expose(), &stamp, method.as_str(), path, body);
+        let signature = sign(
+            self.settings.secret_key.expose(),
+            &stamp,
+            method.as_str(),
+            path,
+            body,
+        );
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("ok-access-key", self.settings.api_key.expose().as_str()),
@@ -67,10 +83,15 @@ impl Okx {
     /// Our clock is wrong if OKX says so: measure by how much. `Date` cuts off the fraction of a second,
     /// half a second is its mean.
     fn correct_clock(&self, called: &Called) -> bool {
-        let Some(theirs) = called.date_ms else { return false };
+        let Some(theirs) = called.date_ms else {
+            return false;
+        };
         let ours = self.clock.unix_ms();
         let offset = i64::try_from(i128::from(theirs) + 500 - i128::from(ours)).unwrap_or(0);
-        warn!(offset_ms = offset, "OKX refuses our timestamp; this machine's clock is wrong, set it by NTP");
+        warn!(
+            offset_ms = offset,
+            "OKX refuses our timestamp; this machine's clock is wrong, set it by NTP"
+        );
         self.offset_ms.store(offset, Ordering::Relaxed);
         true
     }
@@ -78,7 +99,13 @@ impl Okx {
     async fn settle_once(&self, asked: &Asked, path: &str, body: &str) -> Settlement {
         let called = self.send(Method::POST, path, body).await;
         let settlement = settle_outcome(asked, &called.call);
-        let refused_stamp = matches!(settlement.outcome, Outcome::NotSent { cause: NotSentCause::Clock, .. });
+        let refused_stamp = matches!(
+            settlement.outcome,
+            Outcome::NotSent {
+                cause: NotSentCause::Clock,
+                ..
+            }
+        );
         if !refused_stamp || !self.correct_clock(&called) {
             return settlement;
         }

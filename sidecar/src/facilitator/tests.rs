@@ -45,11 +45,18 @@ async fn stub(answers: Answers) -> (String, Arc<Mutex<Vec<Seen>>>) {
     ) -> Response {
         let mut seen = seen.lock().unwrap();
         let body = String::from_utf8(body.to_vec()).unwrap();
-        seen.push(Seen { method, path: uri.to_string(), headers, body });
+        seen.push(Seen {
+            method,
+            path: uri.to_string(),
+            headers,
+            body,
+        });
         answers(seen.len())
     }
     let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-    let router = axum::Router::new().fallback(any(handle)).with_state((seen.clone(), answers));
+    let router = axum::Router::new()
+        .fallback(any(handle))
+        .with_state((seen.clone(), answers));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -94,12 +101,17 @@ fn okx(base_url: &str, generation: u8) -> Okx {
 
 fn order() -> (Payment, Requirements) {
     let claim = fixture::claim();
-    (Payment::parse(&claim.payment).unwrap(), Requirements::parse(&claim.requirements).unwrap())
+    (
+        Payment::parse(&claim.payment).unwrap(),
+        Requirements::parse(&claim.requirements).unwrap(),
+    )
 }
 
 async fn settle(facilitator: &dyn Facilitator) -> Settlement {
     let (payment, requirements) = order();
-    facilitator.settle(Uuid::from_u128(9), &payment, &requirements, true).await
+    facilitator
+        .settle(Uuid::from_u128(9), &payment, &requirements, true)
+        .await
 }
 
 fn ok(data: &Value) -> Response {
@@ -115,16 +127,25 @@ async fn a_request_is_signed_over_the_very_bytes_sent() {
     for (generation, path) in [(1, "/api/v6/x402/settle"), (2, "/api/v6/pay/x402/settle")] {
         let (url, seen) = stub(settled).await;
         let settlement = settle(&okx(&url, generation)).await;
-        assert!(matches!(settlement.outcome, Outcome::Settled { .. }), "{settlement:?}");
+        assert!(
+            matches!(settlement.outcome, Outcome::Settled { .. }),
+            "{settlement:?}"
+        );
         let seen = seen.lock().unwrap()[0].clone();
         assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", path));
         let header = |name: &str| seen.headers[name].to_str().unwrap().to_owned();
         assert_eq!(header("ok-access-timestamp"), "2026-03-30T12:00:00.123Z");
-        assert_eq!((header("ok-access-key"), header("ok-access-passphrase")), ("key-1".into(), "pass phrase".into()));
+        assert_eq!(
+            (header("ok-access-key"), header("ok-access-passphrase")),
+            ("key-1".into(), "pass phrase".into())
+        );
         let expected = sign(SECRET, &header("ok-access-timestamp"), "POST", path, &seen.body);
         assert_eq!(header("ok-access-sign"), expected);
         let body: Value = serde_json::from_str(&seen.body).unwrap();
-        assert_eq!((&body["syncSettle"], &body["x402Version"]), (&json!(true), &json!(generation)));
+        assert_eq!(
+            (&body["syncSettle"], &body["x402Version"]),
+            (&json!(true), &json!(generation))
+        );
     }
 }
 
@@ -136,7 +157,10 @@ async fn the_query_is_part_of_what_is_signed() {
     let seen = seen.lock().unwrap()[0].clone();
     let stamp = seen.headers["ok-access-timestamp"].to_str().unwrap();
     assert_eq!(seen.path, format!("/api/v6/pay/x402/settle/status?txHash={HASH}"));
-    assert_eq!(seen.headers["ok-access-sign"], sign(SECRET, stamp, "GET", &seen.path, "").as_str());
+    assert_eq!(
+        seen.headers["ok-access-sign"],
+        sign(SECRET, stamp, "GET", &seen.path, "").as_str()
+    );
 }
 
 #[tokio::test]
@@ -153,26 +177,46 @@ async fn a_refused_connection_is_certainly_not_sent() {
     drop(listener);
     let settlement = settle(&okx(&url, 2)).await;
     let cause = NotSentCause::Unreachable;
-    assert_eq!(settlement.outcome, Outcome::NotSent { cause, retry_after: None }, "{settlement:?}");
+    assert_eq!(
+        settlement.outcome,
+        Outcome::NotSent {
+            cause,
+            retry_after: None
+        },
+        "{settlement:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_cut_a_half_answer_and_silence_are_unknown() {
-    for answer in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"code\":\"0\"", b"nonsense\r\n\r\n"] {
+    for answer in [
+        &b""[..],
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"code\":\"0\"",
+        b"nonsense\r\n\r\n",
+    ] {
         let settlement = settle(&okx(&raw_stub(answer).await, 2)).await;
-        assert!(matches!(settlement.outcome, Outcome::Unknown { .. }), "{settlement:?}");
+        assert!(
+            matches!(settlement.outcome, Outcome::Unknown { .. }),
+            "{settlement:?}"
+        );
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", listener.local_addr().unwrap());
     let settlement = settle(&okx(&silent, 2)).await;
-    assert!(matches!(settlement.outcome, Outcome::Unknown { .. }), "{settlement:?}");
+    assert!(
+        matches!(settlement.outcome, Outcome::Unknown { .. }),
+        "{settlement:?}"
+    );
 }
 
 #[tokio::test]
 async fn an_endless_answer_is_cut_off_and_unknown() {
     let (url, _) = stub(|_| "x".repeat(BODY_CAP + 1).into_response()).await;
     let settlement = settle(&okx(&url, 2)).await;
-    assert!(matches!(settlement.outcome, Outcome::Unknown { .. }), "{settlement:?}");
+    assert!(
+        matches!(settlement.outcome, Outcome::Unknown { .. }),
+        "{settlement:?}"
+    );
     assert!(settlement.reason.unwrap().contains("longer than"));
 }
 
@@ -184,7 +228,10 @@ async fn bodies_of_failing_statuses_are_read() {
     })
     .await;
     let settlement = settle(&okx(&url, 2)).await;
-    assert!(matches!(settlement.outcome, Outcome::Submitted { .. }), "{settlement:?}");
+    assert!(
+        matches!(settlement.outcome, Outcome::Submitted { .. }),
+        "{settlement:?}"
+    );
 }
 
 #[tokio::test]
@@ -197,12 +244,19 @@ async fn a_rate_limit_says_how_long_to_wait_in_seconds_or_as_a_date() {
         let settlement = settle(&okx(&url, 2)).await;
         let cause = NotSentCause::RateLimited;
         let retry_after = Some(Duration::from_secs(7));
-        assert_eq!(settlement.outcome, Outcome::NotSent { cause, retry_after }, "{settlement:?}");
+        assert_eq!(
+            settlement.outcome,
+            Outcome::NotSent { cause, retry_after },
+            "{settlement:?}"
+        );
     }
 }
 
 fn limited(retry_after: &'static str) -> Response {
-    let headers = [("retry-after", retry_after), ("date", "Mon, 30 Mar 2026 12:00:00 GMT")];
+    let headers = [
+        ("retry-after", retry_after),
+        ("date", "Mon, 30 Mar 2026 12:00:00 GMT"),
+    ];
     let body = axum::Json(json!({"code": 50011, "msg": "Too Many Requests", "data": {}}));
     (StatusCode::TOO_MANY_REQUESTS, headers, body).into_response()
 }
@@ -212,15 +266,24 @@ async fn a_refused_timestamp_is_corrected_by_the_servers_date_and_sent_once_more
     let (url, seen) = stub(|n| match n {
         1 => {
             let body = axum::Json(json!({"code": "50112", "msg": "Invalid OK-ACCESS-TIMESTAMP"}));
-            (StatusCode::UNAUTHORIZED, [("date", "Mon, 30 Mar 2026 12:10:00 GMT")], body).into_response()
+            (
+                StatusCode::UNAUTHORIZED,
+                [("date", "Mon, 30 Mar 2026 12:10:00 GMT")],
+                body,
+            )
+                .into_response()
         }
         n => settled(n),
     })
     .await;
     let okx = okx(&url, 2);
     assert!(matches!(settle(&okx).await.outcome, Outcome::Settled { .. }));
-    let stamps: Vec<_> =
-        seen.lock().unwrap().iter().map(|s| s.headers["ok-access-timestamp"].clone()).collect();
+    let stamps: Vec<_> = seen
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|s| s.headers["ok-access-timestamp"].clone())
+        .collect();
     assert_eq!(stamps, ["2026-03-30T12:00:00.123Z", "2026-03-30T12:10:00.500Z"]);
     assert_eq!(okx.clock_offset_ms(), 600_377);
 }
@@ -228,7 +291,10 @@ async fn a_refused_timestamp_is_corrected_by_the_servers_date_and_sent_once_more
 #[tokio::test]
 async fn refused_credentials_are_a_matter_of_configuration() {
     let (url, seen) = stub(|_| {
-        (StatusCode::UNAUTHORIZED, axum::Json(json!({"code": 50113, "msg": "Invalid Sign", "data": null})))
+        (
+            StatusCode::UNAUTHORIZED,
+            axum::Json(json!({"code": 50113, "msg": "Invalid Sign", "data": null})),
+        )
             .into_response()
     })
     .await;
@@ -247,7 +313,10 @@ async fn a_redirect_is_not_followed() {
             .into_boxed_bytes(),
     ))
     .await;
-    assert!(matches!(settle(&okx(&url, 2)).await.outcome, Outcome::Unknown { .. }));
+    assert!(matches!(
+        settle(&okx(&url, 2)).await.outcome,
+        Outcome::Unknown { .. }
+    ));
     assert!(seen.lock().unwrap().is_empty());
 }
 

@@ -20,12 +20,15 @@ const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
 /// `base` doubled with each attempt up to `cap`.
 pub fn exponential(attempt: u32, base: Duration, cap: Duration) -> Duration {
-    base.saturating_mul(1_u32.checked_shl(attempt.min(20)).unwrap_or(u32::MAX)).min(cap)
+    base.saturating_mul(1_u32.checked_shl(attempt.min(20)).unwrap_or(u32::MAX))
+        .min(cap)
 }
 
 /// Anything from nothing up to the exponential delay: many clients that fail together come back apart.
 pub fn full_jitter(attempt: u32, base: Duration, cap: Duration, jitter: f64) -> Duration {
-    exponential(attempt, base, cap).mul_f64(jitter.clamp(0.0, 1.0)).max(FLOOR)
+    exponential(attempt, base, cap)
+        .mul_f64(jitter.clamp(0.0, 1.0))
+        .max(FLOOR)
 }
 
 /// At least half of the exponential delay: where waiting is the point, and not only spreading.
@@ -38,15 +41,22 @@ pub fn half_jitter(attempt: u32, base: Duration, cap: Duration, jitter: f64) -> 
 pub fn after(outcome: &Outcome, attempt: u32, jitter: f64) -> Option<Duration> {
     match outcome {
         Outcome::Settled { .. } | Outcome::Refused { class: Class::Final } => None,
-        Outcome::NotSent { cause: NotSentCause::Parameters, .. } => None,
-        Outcome::NotSent { cause: NotSentCause::RateLimited, retry_after } => Some(match retry_after {
+        Outcome::NotSent {
+            cause: NotSentCause::Parameters,
+            ..
+        } => None,
+        Outcome::NotSent {
+            cause: NotSentCause::RateLimited,
+            retry_after,
+        } => Some(match retry_after {
             // Jitter on top, never below: whoever asks for five seconds means five.
             Some(asked) => (*asked).min(LONGEST_ASKED) + UNSENT_BASE.mul_f64(jitter),
             None => half_jitter(attempt, UNKNOWN_BASE, CAP, jitter),
         }),
-        Outcome::NotSent { cause: NotSentCause::Unreachable, .. } => {
-            Some(full_jitter(attempt, UNSENT_BASE, CAP, jitter))
-        }
+        Outcome::NotSent {
+            cause: NotSentCause::Unreachable,
+            ..
+        } => Some(full_jitter(attempt, UNSENT_BASE, CAP, jitter)),
         Outcome::NotSent { .. } => Some(CONFIG_DELAY.mul_f64(1.0 + jitter)),
         Outcome::Refused { .. } => Some(half_jitter(attempt, UNKNOWN_BASE, CAP, jitter)),
         Outcome::Submitted { .. } | Outcome::Accepted | Outcome::Unknown { .. } => {
@@ -86,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_rate_limit_is_waited_out_as_long_as_asked_and_not_shorter() {
-        let limited = |retry_after| Outcome::NotSent { cause: NotSentCause::RateLimited, retry_after };
+        let limited = |retry_after| Outcome::NotSent {
+            cause: NotSentCause::RateLimited,
+            retry_after,
+        };
         let asked = after(&limited(Some(5 * SECOND)), 0, 0.3).unwrap();
         assert!(asked >= 5 * SECOND && asked < 6 * SECOND, "{asked:?}");
         assert!(after(&limited(Some(Duration::MAX)), 0, 0.0).unwrap() <= LONGEST_ASKED);
@@ -96,14 +109,22 @@ mod tests {
     #[test]
     fn what_is_final_is_not_tried_again() {
         assert_eq!(after(&Outcome::Refused { class: Class::Final }, 0, 0.5), None);
-        let parameters = Outcome::NotSent { cause: NotSentCause::Parameters, retry_after: None };
+        let parameters = Outcome::NotSent {
+            cause: NotSentCause::Parameters,
+            retry_after: None,
+        };
         assert_eq!(after(&parameters, 0, 0.5), None);
     }
 
     #[test]
     fn an_unknown_outcome_is_looked_at_again_after_one_second_then_two_then_four() {
-        let unknown = Outcome::Unknown { tx_hash: None, class: Class::Unknown };
-        let delays: Vec<_> = (0..3).map(|n| after(&unknown, n, 0.999).unwrap().as_secs_f64().round()).collect();
+        let unknown = Outcome::Unknown {
+            tx_hash: None,
+            class: Class::Unknown,
+        };
+        let delays: Vec<_> = (0..3)
+            .map(|n| after(&unknown, n, 0.999).unwrap().as_secs_f64().round())
+            .collect();
         assert_eq!(delays, [1.0, 2.0, 4.0]);
     }
 

@@ -42,15 +42,27 @@ const OPERATOR: Duration = Duration::from_secs(60);
 
 /// Judges a claim at `now` (the database's unix seconds). `vouched` are domains the operator vouches for.
 pub fn decide(claim: &Claim, vouched: &[VouchedDomain], now: u64) -> Decision {
-    let judgement = judge_json(&claim.payment, &claim.requirements, Domains::Vouched(vouched), now);
+    let judgement = judge_json(
+        &claim.payment,
+        &claim.requirements,
+        Domains::Vouched(vouched),
+        now,
+    );
     let (Some(payment), Some(requirements)) = (judgement.payment, judgement.requirements) else {
         return close(refuse(claim, &judgement.verdict));
     };
-    let seconds = u64::try_from(payment.authorization.valid_before).unwrap_or(u64::MAX).saturating_sub(now);
+    let seconds = u64::try_from(payment.authorization.valid_before)
+        .unwrap_or(u64::MAX)
+        .saturating_sub(now);
     let left = Duration::from_secs(seconds.saturating_sub(SETTLE_MARGIN_SECONDS));
     let proven = judgement.verdict == Verdict::Valid;
     let valid_after = u64::try_from(payment.authorization.valid_after).unwrap_or(u64::MAX);
-    let order = Box::new(Order { payment, requirements, proven, left });
+    let order = Box::new(Order {
+        payment,
+        requirements,
+        proven,
+        left,
+    });
     // A submitted payment is asked about whatever its clock says: it may have been paid in time.
     if claim.status == Status::Submitted {
         return match &claim.tx_hash {
@@ -67,9 +79,9 @@ pub fn decide(claim: &Claim, vouched: &[VouchedDomain], now: u64) -> Decision {
             let wait = Duration::from_secs(valid_after.saturating_sub(now).min(seconds));
             close(wait_for(claim, "not_yet_valid", Class::Retryable, wait))
         }
-        Verdict::Invalid(reason @ (Reason::UnknownAsset { .. } | Reason::UnverifiedAsset { .. })) => {
-            close(wait_for(claim, &reason.to_string(), Class::Config, OPERATOR.min(left)))
-        }
+        Verdict::Invalid(reason @ (Reason::UnknownAsset { .. } | Reason::UnverifiedAsset { .. })) => close(
+            wait_for(claim, &reason.to_string(), Class::Config, OPERATOR.min(left)),
+        ),
         verdict @ Verdict::Invalid(_) => close(refuse(claim, &verdict)),
     }
 }
@@ -81,12 +93,18 @@ fn close(report: Report) -> Decision {
 /// The authorization has run out, or will before a call could land.
 fn run_out(claim: &Claim, seconds: u64) -> Report {
     match (claim.uncertain, seconds) {
-        (true, _) => rest(claim, "the authorization ran out with an attempt of unknown outcome"),
+        (true, _) => rest(
+            claim,
+            "the authorization ran out with an attempt of unknown outcome",
+        ),
         (false, 0) => Report::new(claim.lease, "expired").because("valid_before_passed", Class::Final),
         // Too late to start, too early to say that nobody can: left pending until it has passed.
-        (false, _) => {
-            wait_for(claim, "too_close_to_expiry", Class::Retryable, Duration::from_secs(seconds + 1))
-        }
+        (false, _) => wait_for(
+            claim,
+            "too_close_to_expiry",
+            Class::Retryable,
+            Duration::from_secs(seconds + 1),
+        ),
     }
 }
 
@@ -96,15 +114,21 @@ fn refuse(claim: &Claim, verdict: &Verdict) -> Report {
         Verdict::Invalid(reason) => format!("{}: {reason}", reason.code()),
         Verdict::Valid | Verdict::Indeterminate(_) => "invalid_payload".to_owned(),
     };
-    Report::new(claim.lease, "refused").because(reason, Class::Final).again_after(REST)
+    Report::new(claim.lease, "refused")
+        .because(reason, Class::Final)
+        .again_after(REST)
 }
 
 fn rest(claim: &Claim, reason: &str) -> Report {
-    Report::new(claim.lease, "unknown").because(reason, Class::Unknown).again_after(REST)
+    Report::new(claim.lease, "unknown")
+        .because(reason, Class::Unknown)
+        .again_after(REST)
 }
 
 fn wait_for(claim: &Claim, reason: &str, class: Class, delay: Duration) -> Report {
-    Report::new(claim.lease, "not_sent").because(reason, class).again_after(delay)
+    Report::new(claim.lease, "not_sent")
+        .because(reason, class)
+        .again_after(delay)
 }
 
 #[cfg(test)]
@@ -121,7 +145,9 @@ mod tests {
 
     #[test]
     fn a_valid_payment_is_sent() {
-        let Decision::Settle(order) = decide(&claim(), &[], NOW) else { panic!("not sent") };
+        let Decision::Settle(order) = decide(&claim(), &[], NOW) else {
+            panic!("not sent")
+        };
         assert!(order.proven);
         assert_eq!(order.left.as_secs(), VALID_BEFORE - NOW - SETTLE_MARGIN_SECONDS);
     }
@@ -129,21 +155,35 @@ mod tests {
     #[test]
     fn a_settlement_is_not_started_in_the_last_ten_seconds_but_left_pending() {
         let report = closed(&claim(), VALID_BEFORE - 10);
-        assert_eq!((report.outcome, report.retry_after_ms), ("not_sent", Some(11_000)));
-        assert!(matches!(decide(&claim(), &[], VALID_BEFORE - 11), Decision::Settle(_)));
+        assert_eq!(
+            (report.outcome, report.retry_after_ms),
+            ("not_sent", Some(11_000))
+        );
+        assert!(matches!(
+            decide(&claim(), &[], VALID_BEFORE - 11),
+            Decision::Settle(_)
+        ));
     }
 
     #[test]
     fn a_payment_that_ran_out_unsent_expires_and_one_that_may_have_been_paid_does_not() {
         assert_eq!(closed(&claim(), VALID_BEFORE).outcome, "expired");
-        let uncertain = Claim { uncertain: true, status: Status::Unknown, ..claim() };
+        let uncertain = Claim {
+            uncertain: true,
+            status: Status::Unknown,
+            ..claim()
+        };
         assert_eq!(closed(&uncertain, VALID_BEFORE).outcome, "unknown");
         assert_eq!(closed(&uncertain, VALID_BEFORE - 5).outcome, "unknown");
     }
 
     #[test]
     fn a_payment_of_unknown_outcome_is_sent_again_while_it_lives() {
-        let uncertain = Claim { uncertain: true, status: Status::Unknown, ..claim() };
+        let uncertain = Claim {
+            uncertain: true,
+            status: Status::Unknown,
+            ..claim()
+        };
         assert!(matches!(decide(&uncertain, &[], NOW), Decision::Settle(_)));
     }
 
@@ -154,7 +194,10 @@ mod tests {
         let report = closed(&cheaper, NOW);
         assert_eq!((report.outcome, report.class), ("refused", Some("final")));
         let reason = report.reason.unwrap();
-        assert!(reason.starts_with("invalid_exact_evm_payload_authorization_value_mismatch"), "{reason}");
+        assert!(
+            reason.starts_with("invalid_exact_evm_payload_authorization_value_mismatch"),
+            "{reason}"
+        );
         let mut garbage = claim();
         garbage.payment = serde_json::json!({"x402Version": 2});
         assert_eq!(closed(&garbage, NOW).outcome, "refused");
@@ -165,7 +208,11 @@ mod tests {
         let mut unknown = claim();
         for path in ["/requirements/asset", "/payment/accepted/asset"] {
             let (root, pointer) = path[1..].split_once('/').unwrap();
-            let root = if root == "payment" { &mut unknown.payment } else { &mut unknown.requirements };
+            let root = if root == "payment" {
+                &mut unknown.payment
+            } else {
+                &mut unknown.requirements
+            };
             *root.pointer_mut(&format!("/{pointer}")).unwrap() =
                 "0x00000000000000000000000000000000000000aa".into();
         }
@@ -175,8 +222,14 @@ mod tests {
 
     #[test]
     fn a_submitted_payment_is_asked_about_even_after_it_ran_out() {
-        let submitted =
-            Claim { status: Status::Submitted, tx_hash: Some("0xab".to_owned()), uncertain: true, ..claim() };
-        assert!(matches!(decide(&submitted, &[], VALID_BEFORE + 99), Decision::Confirm(_, hash) if hash == "0xab"));
+        let submitted = Claim {
+            status: Status::Submitted,
+            tx_hash: Some("0xab".to_owned()),
+            uncertain: true,
+            ..claim()
+        };
+        assert!(
+            matches!(decide(&submitted, &[], VALID_BEFORE + 99), Decision::Confirm(_, hash) if hash == "0xab")
+        );
     }
 }

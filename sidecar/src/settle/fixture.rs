@@ -36,7 +36,10 @@ pub(crate) fn claim() -> Claim {
         },
     });
     Claim {
-        lease: Lease { id: Uuid::from_u128(1), token: 1 },
+        lease: Lease {
+            id: Uuid::from_u128(1),
+            token: 1,
+        },
         status: Status::Pending,
         attempt: 0,
         uncertain: false,

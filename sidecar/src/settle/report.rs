@@ -85,8 +85,13 @@ impl Report {
         // decided nothing, like a call that was not sent; a request whose parameters are refused will be
         // refused again.
         let word = match outcome {
-            Outcome::Refused { class: Class::Retryable } => "not_sent",
-            Outcome::NotSent { cause: NotSentCause::Parameters, .. } => "refused",
+            Outcome::Refused {
+                class: Class::Retryable,
+            } => "not_sent",
+            Outcome::NotSent {
+                cause: NotSentCause::Parameters,
+                ..
+            } => "refused",
             other => other.name(),
         };
         let delay = backoff::after(outcome, situation.attempt, situation.jitter);
@@ -154,12 +159,22 @@ fn status_word(status: &HashStatus) -> &'static str {
 mod tests {
     use super::*;
 
-    const LEASE: Lease = Lease { id: Uuid::nil(), token: 7 };
-    const SITUATION: Situation = Situation { attempt: 0, left: Duration::from_secs(60), jitter: 0.5 };
+    const LEASE: Lease = Lease {
+        id: Uuid::nil(),
+        token: 7,
+    };
+    const SITUATION: Situation = Situation {
+        attempt: 0,
+        left: Duration::from_secs(60),
+        jitter: 0.5,
+    };
 
     fn report(outcome: Outcome) -> Report {
-        let settlement =
-            Settlement { outcome, reason: Some("words".to_owned()), evidence: json!({"http_status": 200}) };
+        let settlement = Settlement {
+            outcome,
+            reason: Some("words".to_owned()),
+            evidence: json!({"http_status": 200}),
+        };
         Report::of_settlement(LEASE, &settlement, SITUATION)
     }
 
@@ -177,14 +192,19 @@ mod tests {
 
     #[test]
     fn a_refusal_that_may_be_tried_again_leaves_the_payment_payable() {
-        let report = report(Outcome::Refused { class: Class::Retryable });
+        let report = report(Outcome::Refused {
+            class: Class::Retryable,
+        });
         assert_eq!((report.outcome, report.class), ("not_sent", Some("retryable")));
         assert!(report.retry_after_ms.is_some());
     }
 
     #[test]
     fn refused_parameters_close_the_payment() {
-        let report = report(Outcome::NotSent { cause: NotSentCause::Parameters, retry_after: None });
+        let report = report(Outcome::NotSent {
+            cause: NotSentCause::Parameters,
+            retry_after: None,
+        });
         assert_eq!((report.outcome, report.class), ("refused", Some("final")));
     }
 

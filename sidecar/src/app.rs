@@ -1,0 +1,282 @@
+//! Puts the parts together and owns the order in which they stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::bell::Bell;
+use crate::clock::SystemClock;
+use crate::config::{FacilitatorMode, FacilitatorSettings, Settings};
+use crate::db::{Connector, DbError, Listener, PgLedger, Pool};
+use crate::facilitator::{CallError, Facilitator, Limiter, Mock, Okx};
+use crate::health::Health;
+use crate::http::{self, Probes};
+use crate::metrics::Metrics;
+use crate::settle::Ledger;
+use crate::shutdown::Signals;
+use crate::tasks::{Service, TaskGroup};
+use crate::tls::TlsError;
+use crate::worker::{Core, Dispatcher, Flights, Gate, Heartbeat, Parts, Probe, Recorder};
+
+/// Time for recording outcomes after the grace period is over.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// Why the sidecar could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// TLS to the database.
+    #[error("database.url (DATABASE_URL): {0}")]
+    Tls(#[from] TlsError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Caller(#[from] CallError),
+    /// The pool.
+    #[error(transparent)]
+    Pool(#[from] DbError),
+    /// The listener's address.
+    #[error(
+        "http.listen (INSFORGE_SIDECAR_LISTEN): cannot listen on {address}: {cause}; free the port, name another, or write off"
+    )]
+    Listen {
+        /// As configured.
+        address: String,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// Signal handlers.
+    #[error("signals cannot be handled: {0}")]
+    Signals(std::io::Error),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// After a signal; what was in flight is recorded or left to the sweep.
+    Gracefully,
+    /// By a second signal.
+    Forced,
+    /// A part of the sidecar died.
+    Broken,
+}
+
+/// Everything that runs.
+pub struct App {
+    settings: Settings,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    died: CancellationToken,
+    stopping: CancellationToken,
+    connections: TaskGroup,
+    core: Option<Arc<Core>>,
+    /// Stopped before payments in flight are waited for.
+    intake: Vec<Service>,
+    /// Kept running for payments in flight; stopped after them, in this order.
+    support: Vec<Service>,
+}
+
+/// Runs until a signal comes or a part dies.
+///
+/// # Errors
+/// [`StartError`]: nothing was started. A database or facilitator that cannot be reached is no such
+/// error; the sidecar waits for them.
+pub async fn run(settings: Settings) -> Result<Ended, StartError> {
+    let mut signals = Signals::new().map_err(StartError::Signals)?;
+    let app = App::build(settings).await?;
+    app.start().await;
+    let ended = tokio::select! {
+        () = signals.next() => Ended::Gracefully,
+        () = app.died.cancelled() => Ended::Broken,
+    };
+    tokio::select! {
+        () = app.stop() => Ok(ended),
+        () = signals.next() => {
+            warn!(in_flight = app.in_flight(), "stopping at once; payments in flight are left to the sweep");
+            Ok(Ended::Forced)
+        }
+    }
+}
+
+impl App {
+    /// Builds every part; connects to nothing yet, except that the port for health is taken.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn build(settings: Settings) -> Result<Self, StartError> {
+        let mut app = Self {
+            health: Arc::default(),
+            metrics: Arc::default(),
+            died: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+            connections: TaskGroup::default(),
+            core: None,
+            intake: Vec::new(),
+            support: Vec::new(),
+            settings,
+        };
+        if app.settings.settler.enabled {
+            app.add_settler()?;
+        }
+        app.add_http().await?;
+        Ok(app)
+    }
+
+    /// Starts every service.
+    pub async fn start(&self) {
+        for service in self.support.iter().chain(&self.intake) {
+            service.start().await;
+        }
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            worker = self.settings.settler.worker,
+            database = self.settings.database.target.summary(),
+            environment = ?self.settings.environment,
+            "insforge-sidecar is running"
+        );
+    }
+
+    /// Stops in two phases: first nothing new is started and what was not sent is handed back; then calls
+    /// in flight are waited for, with their heartbeats on, and their outcomes recorded.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        info!(in_flight = self.in_flight(), "stopping");
+        if let Some(core) = &self.core {
+            core.drain();
+        }
+        for service in &self.intake {
+            service.stop().await;
+        }
+        if let Some(core) = &self.core {
+            let left = core.finish(self.settings.settler.grace, FLUSH).await;
+            if left > 0 {
+                warn!(
+                    left,
+                    "payments could not be recorded in time; another worker will resolve them"
+                );
+            }
+        }
+        for service in &self.support {
+            service.stop().await;
+        }
+        self.connections.abort().await;
+        info!("stopped");
+    }
+
+    /// Payments being worked on.
+    pub fn in_flight(&self) -> usize {
+        self.core.as_ref().map_or(0, |core| core.in_flight())
+    }
+
+    fn add_settler(&mut self) -> Result<(), StartError> {
+        let settings = self.settings.settler.clone();
+        let bell = Arc::new(Bell::default());
+        let ledger = self.ledger()?;
+        let facilitator = facilitator(&self.settings.facilitator)?;
+        let limiter = Arc::new(limiter(&self.settings.facilitator));
+        let gate = Arc::new(Gate::new(self.health.clone()));
+        let flights = Arc::new(Flights::default());
+        let recorder = Arc::new(Recorder::new(
+            ledger.clone(),
+            self.metrics.clone(),
+            settings.batch,
+        ));
+        let core = Core::new(Parts {
+            ledger: ledger.clone(),
+            facilitator: facilitator.clone(),
+            limiter: limiter.clone(),
+            gate: gate.clone(),
+            recorder: recorder.clone(),
+            flights: flights.clone(),
+            metrics: self.metrics.clone(),
+            concurrency: settings.concurrency,
+            batch: settings.batch,
+            lease: settings.lease,
+        });
+        self.core = Some(core.clone());
+        let connector = Connector::new(&self.settings.database, "listener")?;
+        let listener = Listener::new(
+            connector,
+            bell.clone(),
+            self.health.clone(),
+            settings.ping_interval,
+        );
+        let dispatcher = Dispatcher::new(core, bell, settings.poll_interval, settings.poll_without_listener);
+        let probe = Probe::new(facilitator, gate, limiter, settings.poll_interval);
+        let heartbeat = Heartbeat::new(ledger, flights, self.metrics.clone(), settings.lease);
+        self.support
+            .push(Service::of("recorder", self.died.clone(), recorder));
+        self.support
+            .push(Service::of("heartbeat", self.died.clone(), Arc::new(heartbeat)));
+        self.intake
+            .push(Service::of("dispatcher", self.died.clone(), Arc::new(dispatcher)));
+        self.intake
+            .push(Service::of("listener", self.died.clone(), Arc::new(listener)));
+        self.intake
+            .push(Service::of("probe", self.died.clone(), Arc::new(probe)));
+        Ok(())
+    }
+
+    async fn add_http(&mut self) -> Result<(), StartError> {
+        let Some(address) = self.settings.http.listen else {
+            return Ok(());
+        };
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|cause| StartError::Listen {
+                address: address.to_string(),
+                cause,
+            })?;
+        info!(address = %listener.local_addr().unwrap_or(address), "serving health and metrics");
+        let listener = Arc::new(listener);
+        let probes = Probes {
+            health: self.health.clone(),
+            metrics: self.metrics.clone(),
+            stopping: self.stopping.clone(),
+        };
+        let body = move |stop| http::serve(listener.clone(), probes.clone(), stop);
+        self.support.push(Service::new("http", self.died.clone(), body));
+        Ok(())
+    }
+
+    fn ledger(&self) -> Result<Arc<dyn Ledger>, StartError> {
+        let settings = &self.settings.database;
+        let lease = self.settings.settler.lease;
+        let pool = |purpose, size, limit| {
+            let connector = Connector::new(settings, purpose)?;
+            let pool = Pool::new(
+                connector,
+                size,
+                limit,
+                self.health.clone(),
+                self.connections.clone(),
+            )?;
+            Ok::<_, StartError>(pool)
+        };
+        let work = pool("settler", settings.pool_size, settings.query_timeout)?;
+        // A heartbeat that takes longer than a third of the lease is as good as missed.
+        let heartbeat = pool("heartbeat", 1, settings.query_timeout.min(lease / 3))?;
+        Ok(Arc::new(PgLedger::new(
+            work,
+            heartbeat,
+            self.settings.settler.worker.clone(),
+            lease,
+        )))
+    }
+}
+
+fn facilitator(settings: &FacilitatorSettings) -> Result<Arc<dyn Facilitator>, StartError> {
+    Ok(match &settings.mode {
+        FacilitatorMode::Okx(okx) => Arc::new(Okx::new(okx.clone(), Arc::new(SystemClock))?),
+        FacilitatorMode::Mock => Arc::new(Mock),
+    })
+}
+
+/// Mock mode sends nothing that would have to be limited.
+fn limiter(settings: &FacilitatorSettings) -> Limiter {
+    match settings.mode {
+        FacilitatorMode::Okx(_) => Limiter::new(settings.requests_per_second, settings.burst),
+        FacilitatorMode::Mock => Limiter::new(0.0, 1),
+    }
+}

@@ -1,0 +1,177 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use insforge_protocol::okx::{Class, HashStatus, NotSentCause, Outcome, Settlement};
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::{Core, Flight, Written};
+use crate::settle::{Claim, Order, Report, Situation};
+
+/// How long requests rest after a 429 that names no time.
+const LIMITED: Duration = Duration::from_secs(1);
+
+/// A payment being worked on: its lease, its slot, and what a delay depends on.
+pub(super) struct InFlight {
+    pub(super) flight: Flight,
+    attempt: u32,
+    /// Held until the outcome is written, so that outcomes cannot pile up.
+    _slot: OwnedSemaphorePermit,
+}
+
+impl InFlight {
+    pub(super) fn new(claim: &Claim, flight: Flight, slot: OwnedSemaphorePermit) -> Self {
+        Self {
+            flight,
+            attempt: claim.attempt,
+            _slot: slot,
+        }
+    }
+}
+
+impl Core {
+    /// Sends a payment whose intent is committed, and records what became of it.
+    ///
+    /// A lease that is found lost while the call is under way does not stop it: the request may have been
+    /// written, and its answer is evidence, if only in the log.
+    pub(super) async fn attempt(self: Arc<Self>, in_flight: InFlight, order: Box<Order>) {
+        let lease = in_flight.flight.lease();
+        if !in_flight.flight.is_held() {
+            self.lost_before_sending(&in_flight.flight);
+            // Fenced: it applies only if nobody has taken the payment yet.
+            let report = Report::new(lease, "not_sent")
+                .because("the lease ran out before the call", Class::Retryable)
+                .again_after(Duration::ZERO);
+            return self.record(in_flight, report).await;
+        }
+        let started = Instant::now();
+        let call = self
+            .parts
+            .facilitator
+            .settle(lease.id, &order.payment, &order.requirements, order.proven);
+        let settlement = tokio::select! {
+            biased;
+            settlement = call => settlement,
+            () = self.cut.cancelled() => cut_off(),
+        };
+        self.parts
+            .metrics
+            .settle_seconds
+            .observe(started.elapsed().as_secs_f64());
+        self.parts.metrics.settle_call(settlement.outcome.name());
+        self.parts
+            .metrics
+            .clock_offset
+            .set(self.parts.facilitator.clock_offset_ms());
+        self.learn(&settlement);
+        let situation = Situation {
+            attempt: in_flight.attempt,
+            left: order.left.saturating_sub(started.elapsed()),
+            jitter: rand::random(),
+        };
+        let mut report = Report::of_settlement(lease, &settlement, situation);
+        report.mock = self.parts.facilitator.is_mock();
+        self.record(in_flight, report).await;
+    }
+
+    /// Asks what became of a transaction. Nothing is sent on, so no intent is needed.
+    pub(super) async fn confirm(self: Arc<Self>, in_flight: InFlight, order: Box<Order>, hash: String) {
+        let lease = in_flight.flight.lease();
+        let asked = tokio::select! {
+            biased;
+            status = self.parts.facilitator.status(&order.payment, &hash) => status,
+            () = self.draining.cancelled() => {
+                let _ = self.parts.ledger.release(&[lease]).await;
+                return;
+            }
+        };
+        let report = match asked {
+            Some(status) => {
+                if let HashStatus::NoAnswer(none) = &status
+                    && none.class == Class::Config
+                {
+                    self.parts.gate.close(&none.reason);
+                }
+                Report::of_status(lease, hash, &status, rand::random())
+            }
+            // Only the chain can tell; the payment rests.
+            None => {
+                let mut report = Report::new(lease, "submitted").again_after(Duration::from_secs(300));
+                report.tx_hash = Some(hash);
+                report
+            }
+        };
+        self.record(in_flight, report).await;
+    }
+
+    /// Writes an outcome and says what became of it.
+    pub(super) async fn record(self: Arc<Self>, in_flight: InFlight, report: Report) {
+        in_flight.flight.landing();
+        let (payment, outcome) = (report.id, report.outcome);
+        let (tx_hash, reason) = (report.tx_hash.clone(), report.reason.clone());
+        let written = self.parts.recorder.write(report).await;
+        let metrics = &self.parts.metrics;
+        match written {
+            Written::Applied(status) => {
+                metrics.recorded(&status);
+                info!(%payment, outcome, status, tx_hash, reason, "recorded");
+            }
+            Written::Stale {
+                status,
+                retried: true,
+            } => {
+                info!(%payment, outcome, status, tx_hash, reason, "recorded before, or by another worker");
+            }
+            Written::Stale {
+                status,
+                retried: false,
+            } => {
+                metrics.stale.inc();
+                warn!(%payment, outcome, status, tx_hash, reason, "lease lost; the outcome is discarded");
+            }
+            Written::Refused(_) => drop(metrics.refused.inc()),
+            Written::Abandoned => error!(%payment, outcome, tx_hash, reason, "not recorded"),
+        }
+        drop(in_flight);
+        metrics.in_flight.set(self.parts.flights.len() as i64);
+    }
+
+    /// What an outcome says about the facilitator rather than about the payment.
+    fn learn(&self, settlement: &Settlement) {
+        let gate = &self.parts.gate;
+        let reason = settlement.reason.as_deref().unwrap_or("no reason given");
+        match &settlement.outcome {
+            outcome if outcome.is_config() => gate.close(&reason),
+            Outcome::NotSent {
+                cause: NotSentCause::Unreachable,
+                ..
+            } => gate.unreachable(&reason),
+            Outcome::NotSent {
+                cause: NotSentCause::RateLimited,
+                retry_after,
+            } => {
+                self.parts.limiter.pause(retry_after.unwrap_or(LIMITED));
+            }
+            // Silence and server errors say nothing either way.
+            Outcome::Unknown {
+                class: Class::Retryable,
+                ..
+            } => {}
+            _ => gate.worked(),
+        }
+    }
+}
+
+fn cut_off() -> Settlement {
+    let why = "the sidecar was stopped during the call";
+    Settlement {
+        outcome: Outcome::Unknown {
+            tx_hash: None,
+            class: Class::Retryable,
+        },
+        reason: Some(why.to_owned()),
+        evidence: json!({ "transport": why }),
+    }
+}

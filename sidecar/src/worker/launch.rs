@@ -1,0 +1,104 @@
+use std::sync::Arc;
+
+use insforge_protocol::okx::Class;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{debug, warn};
+
+use super::attempt::InFlight;
+use super::{Core, Flight};
+use crate::settle::{Claim, Decision, Lease, Order, Report, decide};
+
+/// Claims judged between two chances for other tasks to run; a judgement recovers a public key.
+const JUDGED_AT_ONCE: usize = 8;
+
+/// A claim that is to be sent.
+struct Ready {
+    in_flight: InFlight,
+    order: Box<Order>,
+}
+
+impl Core {
+    /// Judges claims and starts what follows for each: a call, or the record of a decision. All intents of
+    /// a batch are committed together.
+    pub(super) async fn launch(self: Arc<Self>, claims: Vec<(Claim, OwnedSemaphorePermit)>) {
+        let mut ready = Vec::new();
+        for (index, (claim, slot)) in claims.into_iter().enumerate() {
+            if index % JUDGED_AT_ONCE == JUDGED_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
+            let until = claim.claimed_at + self.parts.lease;
+            let flight = self.parts.flights.take_off(claim.lease, until);
+            self.parts.metrics.in_flight.set(self.parts.flights.len() as i64);
+            let decision = self.judge(&claim).await;
+            let in_flight = InFlight::new(&claim, flight, slot);
+            match decision {
+                Decision::Settle(order) => ready.push(Ready { in_flight, order }),
+                Decision::Confirm(order, hash) => {
+                    self.payments
+                        .spawn("confirm", self.clone().confirm(in_flight, order, hash));
+                }
+                Decision::Close(report) => {
+                    self.parts.limiter.give_back(1);
+                    self.payments
+                        .spawn("close", self.clone().record(in_flight, *report));
+                }
+            }
+        }
+        if !ready.is_empty() {
+            self.begin(ready).await;
+        }
+    }
+
+    async fn judge(&self, claim: &Claim) -> Decision {
+        let decision = decide(claim, &self.vouched(), claim.now());
+        match &decision {
+            Decision::Close(report) if report.class == Some(Class::Config.as_str()) => {
+                let vouched = self.refresh_vouched().await;
+                decide(claim, &vouched, claim.now())
+            }
+            _ => decision,
+        }
+    }
+
+    /// Commits the intents, then sends those whose lease held.
+    async fn begin(self: &Arc<Self>, ready: Vec<Ready>) {
+        let leases: Vec<Lease> = ready.iter().map(|one| one.in_flight.flight.lease()).collect();
+        if self.draining.is_cancelled() {
+            self.parts.limiter.give_back(leases.len());
+            if let Err(error) = self.parts.ledger.release(&leases).await {
+                debug!(%error, "claims could not be handed back; their leases run out");
+            }
+            return;
+        }
+        match self.parts.ledger.begin(&leases).await {
+            Ok(begun) => {
+                for Ready { in_flight, order } in ready {
+                    if begun.contains(&in_flight.flight.lease().id) {
+                        self.payments
+                            .spawn("settle", self.clone().attempt(in_flight, order));
+                    } else {
+                        self.lost_before_sending(&in_flight.flight);
+                    }
+                }
+            }
+            // The intents may or may not be committed, but nothing was sent: that much can be recorded.
+            Err(error) => {
+                debug!(%error, "intents could not be committed");
+                for Ready { in_flight, .. } in ready {
+                    self.parts.limiter.give_back(1);
+                    let report = Report::new(in_flight.flight.lease(), "not_sent")
+                        .because("the intent could not be committed", Class::Retryable)
+                        .again_after(std::time::Duration::ZERO);
+                    self.payments
+                        .spawn("close", self.clone().record(in_flight, report));
+                }
+            }
+        }
+    }
+
+    pub(super) fn lost_before_sending(&self, flight: &Flight) {
+        self.parts.limiter.give_back(1);
+        self.parts.metrics.leases_lost.inc();
+        warn!(payment = %flight.lease().id, "lease lost before anything was sent; another worker has it");
+    }
+}

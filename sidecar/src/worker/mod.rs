@@ -1,0 +1,29 @@
+//! The settler: wakes, claims what it can start at once, sends, records.
+//!
+//! ```text
+//! dispatcher ── claims ──► launch ── intents committed ──► attempt ── outcome ──► recorder
+//!     ▲ wakes by bell, due time, poll        heartbeat keeps the leases of everything in between
+//! ```
+
+mod attempt;
+mod core;
+mod dispatcher;
+mod flights;
+mod gate;
+mod heartbeat;
+mod launch;
+mod plan;
+mod probe;
+mod recorder;
+
+#[cfg(test)]
+mod tests;
+
+pub use core::{Core, Parts};
+pub use dispatcher::Dispatcher;
+pub use flights::{Flight, Flights};
+pub use gate::Gate;
+pub use heartbeat::Heartbeat;
+pub use plan::Wake;
+pub use probe::Probe;
+pub use recorder::{Recorder, Written};

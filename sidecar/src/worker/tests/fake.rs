@@ -1,0 +1,360 @@
+//! A ledger and a facilitator in memory, with the rules that matter to the worker and none of the rest.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use insforge_protocol::asset::VouchedDomain;
+use insforge_protocol::evm::tx_hash;
+use insforge_protocol::ledger::Status;
+use insforge_protocol::okx::{Class, HashStatus, Kind, NoAnswer, NotSentCause, Outcome, Settlement};
+use insforge_protocol::x402::{Payment, Requirements};
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::facilitator::Facilitator;
+use crate::settle::{Claim, Lease, Ledger, LedgerError, Recorded, Report, fixture};
+
+pub(super) const LEASE: Duration = Duration::from_secs(8);
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, LedgerError>>;
+
+#[derive(Clone)]
+pub(super) struct Row {
+    pub(super) status: Status,
+    pub(super) attempt: u32,
+    due: Instant,
+    lease: Option<(i64, Instant)>,
+    pub(super) reports: Vec<Report>,
+}
+
+#[derive(Default)]
+pub(super) struct Books {
+    pub(super) rows: BTreeMap<Uuid, Row>,
+    tokens: i64,
+    /// Names of the statements run, in order.
+    pub(super) statements: Vec<&'static str>,
+    /// Sizes of the batches finished.
+    pub(super) batches: Vec<usize>,
+    /// While set, every statement fails.
+    pub(super) down: bool,
+    /// Outcomes of this payment are refused.
+    pub(super) poison: Option<Uuid>,
+    /// Leases are not prolonged, as if another worker had taken them.
+    pub(super) steal: bool,
+    /// Time a statement takes.
+    pub(super) latency: Duration,
+}
+
+#[derive(Default)]
+pub(super) struct FakeLedger {
+    books: Mutex<Books>,
+    pub(super) changed: Notify,
+}
+
+impl FakeLedger {
+    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
+
+    /// Adds a pending payment that is due in `due`.
+    pub(super) fn add(&self, n: u128, due: Duration) -> Uuid {
+        let id = Uuid::from_u128(n);
+        let row = Row {
+            status: Status::Pending,
+            attempt: 0,
+            due: Instant::now() + due,
+            lease: None,
+            reports: Vec::new(),
+        };
+        self.books().rows.insert(id, row);
+        id
+    }
+
+    pub(super) fn count(&self, statement: &str) -> usize {
+        self.books()
+            .statements
+            .iter()
+            .filter(|name| **name == statement)
+            .count()
+    }
+
+    /// Waits until the condition holds; the test's time runs, so a minute is nothing.
+    pub(super) async fn until(&self, what: &str, condition: impl Fn(&Books) -> bool) {
+        let met = async {
+            loop {
+                let changed = self.changed.notified();
+                if condition(&self.books()) {
+                    return;
+                }
+                let _ = tokio::time::timeout(Duration::from_millis(10), changed).await;
+            }
+        };
+        assert!(
+            tokio::time::timeout(Duration::from_secs(60), met).await.is_ok(),
+            "never: {what}"
+        );
+    }
+
+    async fn run<T>(
+        &self,
+        statement: &'static str,
+        body: impl FnOnce(&mut Books) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let latency = self.books().latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let result = {
+            let mut books = self.books();
+            books.statements.push(statement);
+            if books.down {
+                Err(LedgerError::Unavailable("down".to_owned()))
+            } else {
+                body(&mut books)
+            }
+        };
+        self.changed.notify_one();
+        result
+    }
+}
+
+impl Books {
+    fn held(&mut self, id: Uuid, token: i64) -> Option<&mut Row> {
+        self.rows
+            .get_mut(&id)
+            .filter(|row| row.lease.is_some_and(|(held, _)| held == token))
+    }
+
+    fn claim(&mut self, batch: usize) -> Vec<Claim> {
+        let now = Instant::now();
+        let free = |row: &Row| {
+            !row.status.is_terminal() && row.due <= now && row.lease.is_none_or(|(_, l)| l <= now)
+        };
+        let due: Vec<Uuid> = self
+            .rows
+            .iter()
+            .filter(|(_, row)| free(row))
+            .map(|(id, _)| *id)
+            .take(batch)
+            .collect();
+        let mut claims = Vec::new();
+        for id in due {
+            self.tokens += 1;
+            let token = self.tokens;
+            let row = self.rows.get_mut(&id).unwrap();
+            row.lease = Some((token, now + LEASE));
+            if row.status == Status::Settling {
+                row.status = Status::Unknown;
+            }
+            claims.push(Claim {
+                lease: Lease { id, token },
+                status: row.status,
+                attempt: row.attempt,
+                uncertain: row.status == Status::Unknown,
+                claimed_at: now,
+                ..fixture::claim()
+            });
+        }
+        claims
+    }
+
+    fn finish(&mut self, report: &Report) -> Recorded {
+        let now = Instant::now();
+        let applied = self.held(report.id, report.lease_token).is_some();
+        let row = self.rows.get_mut(&report.id).unwrap();
+        if applied {
+            row.lease = None;
+            row.due = now + Duration::from_millis(report.retry_after_ms.unwrap_or(1000));
+            row.status = match report.outcome {
+                "settled" => Status::Settled,
+                "refused" => Status::Failed,
+                "expired" => Status::Expired,
+                "not_sent" => Status::Pending,
+                _ => Status::Unknown,
+            };
+            row.reports.push(report.clone());
+        }
+        Recorded {
+            id: report.id,
+            status: row.status.to_string(),
+            applied,
+        }
+    }
+}
+
+impl Ledger for FakeLedger {
+    fn claim(&self, batch: usize) -> Answer<'_, Vec<Claim>> {
+        self.run("claim", move |books| Ok(books.claim(batch))).boxed()
+    }
+
+    fn begin<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, HashSet<Uuid>> {
+        self.run("begin", move |books| {
+            let mut begun = HashSet::new();
+            for lease in leases {
+                if let Some(row) = books.held(lease.id, lease.token) {
+                    row.status = Status::Settling;
+                    row.attempt += 1;
+                    begun.insert(lease.id);
+                }
+            }
+            Ok(begun)
+        })
+        .boxed()
+    }
+
+    fn finish<'a>(&'a self, reports: &'a [Report]) -> Answer<'a, Vec<Recorded>> {
+        self.run("finish", move |books| {
+            books.batches.push(reports.len());
+            if reports.iter().any(|report| Some(report.id) == books.poison) {
+                return Err(LedgerError::Refused("poison".to_owned()));
+            }
+            Ok(reports.iter().map(|report| books.finish(report)).collect())
+        })
+        .boxed()
+    }
+
+    fn extend<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, HashSet<Uuid>> {
+        self.run("extend", move |books| {
+            let steal = books.steal;
+            let mut held = HashSet::new();
+            for lease in leases {
+                if let Some(row) = books.held(lease.id, lease.token).filter(|_| !steal) {
+                    row.lease = Some((lease.token, Instant::now() + LEASE));
+                    held.insert(lease.id);
+                }
+            }
+            Ok(held)
+        })
+        .boxed()
+    }
+
+    fn release<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, ()> {
+        self.run("release", move |books| {
+            for lease in leases {
+                if let Some(row) = books.held(lease.id, lease.token) {
+                    row.lease = None;
+                }
+            }
+            Ok(())
+        })
+        .boxed()
+    }
+
+    fn next_due(&self) -> Answer<'_, Option<Duration>> {
+        self.run("next_due", |books| {
+            let open = books.rows.values().filter(|row| !row.status.is_terminal());
+            let due = open
+                .map(|row| row.lease.map_or(row.due, |(_, until)| until.max(row.due)))
+                .min();
+            Ok(due.map(|at| at.saturating_duration_since(Instant::now())))
+        })
+        .boxed()
+    }
+
+    fn vouched(&self) -> Answer<'_, Vec<VouchedDomain>> {
+        self.run("vouched", |_| Ok(Vec::new())).boxed()
+    }
+}
+
+/// What the facilitator does on its next call.
+#[derive(Clone, Copy)]
+pub(super) enum Act {
+    Settle,
+    Refuse,
+    Unreachable,
+    Limited(Duration),
+    BadKey,
+    /// Never answers.
+    Hang,
+}
+
+/// Acts as scripted, then settles everything.
+#[derive(Default)]
+pub(super) struct FakeFacilitator {
+    pub(super) script: Mutex<VecDeque<Act>>,
+    /// When each call came, and for which payment.
+    pub(super) calls: Mutex<Vec<(Instant, Uuid)>>,
+    pub(super) refuses_us: Mutex<bool>,
+    /// Time a call takes.
+    pub(super) latency: Mutex<Duration>,
+}
+
+impl FakeFacilitator {
+    pub(super) fn scripted(acts: impl IntoIterator<Item = Act>) -> Arc<Self> {
+        Arc::new(Self {
+            script: Mutex::new(acts.into_iter().collect()),
+            ..Self::default()
+        })
+    }
+
+    pub(super) fn called(&self) -> usize {
+        self.calls.lock().unwrap().len()
+    }
+
+    async fn act(&self, id: Uuid) -> Settlement {
+        self.calls.lock().unwrap().push((Instant::now(), id));
+        let act = self.script.lock().unwrap().pop_front().unwrap_or(Act::Settle);
+        let latency = *self.latency.lock().unwrap();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let not_sent = |cause, retry_after| Outcome::NotSent { cause, retry_after };
+        let outcome = match act {
+            Act::Settle => Outcome::Settled {
+                tx_hash: tx_hash(&format!("0x{:064x}", id.as_u128())).unwrap(),
+            },
+            Act::Refuse => Outcome::Refused { class: Class::Final },
+            Act::Unreachable => not_sent(NotSentCause::Unreachable, None),
+            Act::Limited(pause) => not_sent(NotSentCause::RateLimited, Some(pause)),
+            Act::BadKey => {
+                *self.refuses_us.lock().unwrap() = true;
+                not_sent(NotSentCause::Credentials, None)
+            }
+            Act::Hang => std::future::pending().await,
+        };
+        Settlement {
+            outcome,
+            reason: None,
+            evidence: json!({}),
+        }
+    }
+}
+
+impl Facilitator for FakeFacilitator {
+    fn settle<'a>(
+        &'a self,
+        id: Uuid,
+        _: &'a Payment,
+        _: &'a Requirements,
+        _: bool,
+    ) -> BoxFuture<'a, Settlement> {
+        self.act(id).boxed()
+    }
+
+    fn status<'a>(&'a self, _: &'a Payment, _: &'a str) -> BoxFuture<'a, Option<HashStatus>> {
+        std::future::ready(None).boxed()
+    }
+
+    fn supported(&self) -> BoxFuture<'_, Result<Vec<Kind>, NoAnswer>> {
+        let refused = *self.refuses_us.lock().unwrap();
+        let answer = if refused {
+            Err(NoAnswer {
+                class: Class::Config,
+                reason: "bad key".to_owned(),
+                retry_after: None,
+            })
+        } else {
+            Ok(Vec::new())
+        };
+        std::future::ready(answer).boxed()
+    }
+
+    fn is_mock(&self) -> bool {
+        false
+    }
+}
