@@ -18,7 +18,7 @@ BEGIN
 END $fn$;
 
 CREATE FUNCTION insforge._rls_name(relation oid) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT format('%I.%I', n.nspname, c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
@@ -44,10 +44,13 @@ CREATE FUNCTION insforge._rls_names(list text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT string_agg(format('%I', item), ', ' ORDER BY at) FROM unnest(list) WITH ORDINALITY AS u(item, at) $fn$;
 
+-- Catching an error starts a subtransaction, which parallel queries may not: this function makes most of
+-- the generator PARALLEL UNSAFE.
+--
 -- What makes an object ours is its comment, not its name. A comment goes with the table through renames,
 -- dumps and restores of that one table, which rows in a table of the extension would not.
 CREATE FUNCTION insforge._rls_mark(comment text) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 BEGIN
   IF comment NOT LIKE 'insforge:%' THEN
@@ -60,7 +63,7 @@ END $fn$;
 
 CREATE FUNCTION insforge._rls_managed(tbl regclass)
 RETURNS TABLE (policy oid, name text, state jsonb)
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT p.oid, p.polname::text, m.state
   FROM pg_policy p, LATERAL insforge._rls_mark(obj_description(p.oid, 'pg_policy')) AS m(state)
@@ -69,7 +72,7 @@ $fn$;
 
 -- The policy as Postgres holds it: tells whether somebody altered it since we made it.
 CREATE FUNCTION insforge._rls_seal(policy oid) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT md5(concat_ws('|', p.polcmd, p.polpermissive,
     (SELECT string_agg(coalesce(r.rolname, 'PUBLIC'), ',' ORDER BY r.rolname)

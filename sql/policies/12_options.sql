@@ -34,7 +34,7 @@ AS $fn$
 $fn$;
 
 CREATE FUNCTION insforge._rls_check_options(template text, options jsonb) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   given record;
@@ -44,10 +44,12 @@ BEGIN
     SELECT * INTO known FROM insforge._rls_known_options(template) k WHERE k.option = given.key;
     IF NOT FOUND THEN
       PERFORM insforge._rls_fail('22023', format('template %s has no option "%s"', template, given.key),
-        (SELECT 'Its options: ' || string_agg(k.option, ', ' ORDER BY k.option) FROM insforge._rls_known_options(template) k));
+        (SELECT 'Its options: ' || string_agg(k.option, ', ' ORDER BY k.option)
+          FROM insforge._rls_known_options(template) k));
     END IF;
     IF given.value <> 'null' AND insforge._rls_option_fits(known.kind, given.value) IS NOT TRUE THEN
-      PERFORM insforge._rls_fail('22023', format('option "%s" of template %s cannot be %s', given.key, template, given.value),
+      PERFORM insforge._rls_fail('22023', format('option "%s" of template %s cannot be %s', given.key, template,
+        given.value),
         format('It must be %s.', insforge._rls_kind_in_words(known.kind)));
     END IF;
   END LOOP;
@@ -61,7 +63,7 @@ END $fn$;
 
 -- All options of the template: given ones over fallbacks; absent where neither is.
 CREATE FUNCTION insforge._rls_options(template text, options jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   complete jsonb;
@@ -69,9 +71,11 @@ BEGIN
   IF template IS NULL OR options IS NULL THEN
     PERFORM insforge._rls_fail('22004', 'template and options must not be NULL', 'No options are ''{}''.');
   END IF;
-  IF NOT EXISTS (SELECT FROM insforge.policy_templates() t WHERE t.template = _rls_options.template AND t.template <> '*') THEN
+  IF NOT EXISTS (SELECT FROM insforge.policy_templates() t WHERE t.template = _rls_options.template
+    AND t.template <> '*') THEN
     PERFORM insforge._rls_fail('22023', format('there is no policy template "%s"', template),
-      (SELECT 'Templates: ' || string_agg(DISTINCT t.template, ', ') FROM insforge.policy_templates() t WHERE t.template <> '*'));
+      (SELECT 'Templates: ' || string_agg(DISTINCT t.template, ', ') FROM insforge.policy_templates() t
+        WHERE t.template <> '*'));
   END IF;
   IF jsonb_typeof(options) <> 'object' THEN
     PERFORM insforge._rls_fail('22023', format('options must be a JSON object, not %s', options),
@@ -81,19 +85,21 @@ BEGIN
   SELECT coalesce(jsonb_object_agg(k.option, k.fallback) FILTER (WHERE k.fallback IS NOT NULL), '{}')
     INTO complete FROM insforge._rls_known_options(template) k;
   complete := complete || jsonb_strip_nulls(options);
-  PERFORM insforge._rls_check_roles(insforge._rls_texts(complete -> 'to') || insforge._rls_texts(complete -> 'public_to'));
+  PERFORM insforge._rls_check_roles(insforge._rls_texts(complete -> 'to')
+    || insforge._rls_texts(complete -> 'public_to'));
   RETURN complete;
 END $fn$;
 
 CREATE FUNCTION insforge._rls_check_roles(roles text[]) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   role text;
 BEGIN
   FOREACH role IN ARRAY roles LOOP
     IF lower(role) IN ('public', 'none', 'current_user', 'session_user', 'current_role') THEN
-      PERFORM insforge._rls_fail('22023', format('"%s" is not a role of its own', role), 'Policies are for named roles.');
+      PERFORM insforge._rls_fail('22023', format('"%s" is not a role of its own', role),
+        'Policies are for named roles.');
     ELSIF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role) THEN
       PERFORM insforge._rls_fail('42704', format('role "%s" does not exist', role), CASE
         WHEN role IN ('anon', 'authenticated') THEN 'SELECT insforge.ensure_roles(); creates anon and authenticated.'

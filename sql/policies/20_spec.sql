@@ -18,7 +18,8 @@ AS $fn$ SELECT format('%I = (select insforge.requesting_user_id())', col) $fn$;
 CREATE FUNCTION insforge._rls_in_my_orgs(expression text, roles text[] DEFAULT NULL) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT format('%s = any ((select insforge.org_ids(%s))::text[])', expression, coalesce(quote_literal(roles::text) || '::text[]', ''))
+  SELECT format('%s = any ((select insforge.org_ids(%s))::text[])', expression,
+    coalesce(quote_literal(roles::text) || '::text[]', ''))
 $fn$;
 
 CREATE FUNCTION insforge._rls_policy(
@@ -37,7 +38,8 @@ AS $fn$
   SELECT jsonb_build_array(
     insforge._rls_policy(prefix || '_select', 'SELECT', roles, condition, NULL, 'read ' || whose),
     insforge._rls_policy(prefix || '_insert', 'INSERT', roles, NULL, condition, 'insert ' || whose),
-    insforge._rls_policy(prefix || '_update', 'UPDATE', roles, condition, condition, 'change ' || whose || ', which stay one''s own'),
+    insforge._rls_policy(prefix || '_update', 'UPDATE', roles, condition, condition, 'change ' || whose
+      || ', which stay one''s own'),
     insforge._rls_policy(prefix || '_delete', 'DELETE', roles, condition, NULL, 'delete ' || whose))
 $fn$;
 
@@ -58,12 +60,13 @@ $fn$;
 CREATE FUNCTION insforge._rls_keep(options jsonb, columns text[], usual text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT jsonb_build_object('columns', array_remove(columns, NULL), 'method', coalesce(options ->> 'immutable', usual))
+  SELECT jsonb_build_object('columns', array_remove(columns, NULL), 'method',
+    coalesce(options ->> 'immutable', usual))
 $fn$;
 
 -- The only column of a foreign key from one table to another.
 CREATE FUNCTION insforge._rls_link(source regclass, target regclass) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT max(a.attname) FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
   WHERE c.conrelid = source AND c.confrelid = target AND c.contype = 'f' AND cardinality(c.conkey) = 1
@@ -71,7 +74,7 @@ AS $fn$
 $fn$;
 
 CREATE FUNCTION insforge._rls_other_table(name text, option text) RETURNS regclass
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   found regclass;

@@ -1,7 +1,7 @@
 -- Rows that belong to an organisation: org, org_role, tenant_fence.
 
 CREATE FUNCTION insforge._rls_org_policies(prefix text, o jsonb, fallback text[]) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   org text := format('%I', o ->> 'org_column');
@@ -12,14 +12,18 @@ DECLARE
   by_me text := coalesce(' and ' || insforge._rls_is_me(o ->> 'author_column'), '');
 BEGIN
   RETURN jsonb_build_array(
-    insforge._rls_policy(prefix || '_select', 'SELECT', o -> 'to', may_read, NULL, 'read rows of one''s organisations'),
-    insforge._rls_policy(prefix || '_insert', 'INSERT', o -> 'to', NULL, may_insert || by_me, 'insert into one''s organisations, under one''s own id'),
-    insforge._rls_policy(prefix || '_update', 'UPDATE', o -> 'to', may_update, may_update, 'change rows of one''s organisations'),
-    insforge._rls_policy(prefix || '_delete', 'DELETE', o -> 'to', may_delete, NULL, 'delete rows of one''s organisations'));
+    insforge._rls_policy(prefix || '_select', 'SELECT', o -> 'to', may_read, NULL,
+      'read rows of one''s organisations'),
+    insforge._rls_policy(prefix || '_insert', 'INSERT', o -> 'to', NULL, may_insert || by_me,
+      'insert into one''s organisations, under one''s own id'),
+    insforge._rls_policy(prefix || '_update', 'UPDATE', o -> 'to', may_update, may_update,
+      'change rows of one''s organisations'),
+    insforge._rls_policy(prefix || '_delete', 'DELETE', o -> 'to', may_delete, NULL,
+      'delete rows of one''s organisations'));
 END $fn$;
 
 CREATE FUNCTION insforge._rls_org_spec(prefix text, o jsonb, fallback text[]) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT jsonb_build_object('slot', 'table', 'narrow', true,
     'policies', insforge._rls_org_policies(prefix, o, fallback),
@@ -32,20 +36,21 @@ AS $fn$
 $fn$;
 
 CREATE FUNCTION insforge._rls_template_org(tbl regclass, o jsonb) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT insforge._rls_org_spec('insforge_org', o, NULL) $fn$;
 
 CREATE FUNCTION insforge._rls_template_org_role(tbl regclass, o jsonb) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT insforge._rls_org_spec('insforge_org_role', o, insforge._rls_texts(o -> 'roles')) $fn$;
 
 -- One policy for ALL: restrictive policies join every permissive one with AND, so that a policy added
 -- later by mistake cannot reach across organisations.
 CREATE FUNCTION insforge._rls_template_tenant_fence(tbl regclass, o jsonb) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT jsonb_build_object('slot', 'fence', 'narrow', false,
-    'policies', jsonb_build_array(insforge._rls_policy('insforge_tenant_fence', 'ALL', o -> 'to', inside.org, inside.org,
+    'policies', jsonb_build_array(insforge._rls_policy('insforge_tenant_fence', 'ALL', o -> 'to', inside.org,
+      inside.org,
       'whatever other policies allow, only within one''s organisations', 'RESTRICTIVE')),
     'columns', jsonb_build_array(insforge._rls_id_column(o, 'org_column', 'org')),
     'index', jsonb_build_array(o ->> 'org_column'),

@@ -4,13 +4,14 @@
 -- the shares' policies sub-select the rows.
 
 CREATE FUNCTION insforge._rls_share_column(acl regclass, tbl regclass, given text) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   found text := coalesce(given, insforge._rls_link(acl, tbl));
 BEGIN
   IF found IS NULL THEN
-    PERFORM insforge._rls_fail('42703', format('%s has no single foreign key to %s', insforge._rls_name(acl), insforge._rls_name(tbl)),
+    PERFORM insforge._rls_fail('42703', format('%s has no single foreign key to %s', insforge._rls_name(acl),
+      insforge._rls_name(tbl)),
       'Name the column with the shared row''s key in option "acl_key".');
   END IF;
   PERFORM insforge._rls_check_column(acl, found, 'acl_key');
@@ -18,14 +19,17 @@ BEGIN
 END $fn$;
 
 CREATE FUNCTION insforge._rls_shared_helper(tbl regclass, acl regclass, o jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   acl_key text := insforge._rls_share_column(acl, tbl, o ->> 'acl_key');
   level text := o ->> 'acl_level';
-  home text := coalesce(o ->> 'helper_schema', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = acl));
-  name text := format('%I.%I', home, insforge._rls_fit((SELECT c.relname FROM pg_class c WHERE c.oid = tbl) || '_shared_ids'));
-  key_type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = acl AND a.attname = acl_key);
+  home text := coalesce(o ->> 'helper_schema', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n
+    ON n.oid = c.relnamespace WHERE c.oid = acl));
+  name text := format('%I.%I', home, insforge._rls_fit((SELECT c.relname FROM pg_class c WHERE c.oid = tbl)
+    || '_shared_ids'));
+  key_type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = acl
+    AND a.attname = acl_key);
 BEGIN
   PERFORM insforge._rls_check_column(acl, o ->> 'acl_user', 'acl_user');
   PERFORM insforge._rls_check_id_column(acl, o ->> 'acl_user', false);
@@ -33,20 +37,23 @@ BEGIN
     PERFORM insforge._rls_check_column(acl, level, 'acl_level');
   END IF;
   IF to_regnamespace(quote_ident(home)) IS NULL THEN
-    PERFORM insforge._rls_fail('3F000', format('option "helper_schema" names "%s", which does not exist', home), format('CREATE SCHEMA %I;', home));
+    PERFORM insforge._rls_fail('3F000', format('option "helper_schema" names "%s", which does not exist', home),
+      format('CREATE SCHEMA %I;', home));
   END IF;
   RETURN jsonb_build_object('name', name, 'type', key_type, 'signature', name || '(text[])',
     'why', 'the rows shared with the caller, read with the rights of the shares'' owner: policies that read each other''s tables recurse',
-    'to', o -> 'to',
+    'to', o -> 'to', 'owner', (SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+      WHERE c.oid = acl),
     'ddl', format('CREATE FUNCTION %s(levels text[] DEFAULT NULL) RETURNS %s[] LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER '
         'SET search_path = pg_catalog, pg_temp AS %L', name, key_type,
       format('SELECT coalesce(array_agg(s.%I), ''{}'') FROM %s s WHERE s.%I = insforge.requesting_user_id()%s',
         acl_key, insforge._rls_name(acl), o ->> 'acl_user',
-        CASE WHEN level IS NULL THEN ' AND levels IS NULL' ELSE format(' AND (levels IS NULL OR s.%I::text = ANY (levels))', level) END)));
+        CASE WHEN level IS NULL THEN ' AND levels IS NULL'
+          ELSE format(' AND (levels IS NULL OR s.%I::text = ANY (levels))', level) END)));
 END $fn$;
 
 CREATE FUNCTION insforge._rls_template_shared(tbl regclass, o jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   acl regclass := insforge._rls_other_table(o ->> 'acl', 'acl');
@@ -60,44 +67,56 @@ DECLARE
 BEGIN
   PERFORM insforge._rls_check_column(tbl, o ->> 'key', 'key');
   IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = acl) THEN
-    PERFORM insforge._rls_fail('55000', format('%s has no row-level security: whoever can write it could share any row with himself', insforge._rls_name(acl)),
+    PERFORM insforge._rls_fail('55000',
+      format('%s has no row-level security: whoever can write it could share any row with himself',
+      insforge._rls_name(acl)),
       format('SELECT * FROM insforge.create_policies(%L, ''share_list'', %L);', insforge._rls_name(acl),
-             jsonb_build_object('of', insforge._rls_name(tbl), 'of_key', o -> 'key', 'of_column', o -> 'column', 'acl_user', o -> 'acl_user')
+             jsonb_build_object('of', insforge._rls_name(tbl), 'of_key', o -> 'key', 'of_column', o -> 'column',
+               'acl_user', o -> 'acl_user')
              || CASE WHEN o ? 'acl_key' THEN jsonb_build_object('acl_key', o -> 'acl_key') ELSE '{}' END));
   END IF;
   RETURN insforge._rls_template_owner(tbl, o) || jsonb_build_object('helpers', jsonb_build_array(helper),
     'policies', jsonb_build_array(
-      insforge._rls_policy('insforge_shared_select', 'SELECT', o -> 'to', may_read, NULL, 'read one''s own rows and those shared with one'),
+      insforge._rls_policy('insforge_shared_select', 'SELECT', o -> 'to', may_read, NULL,
+        'read one''s own rows and those shared with one'),
       four -> 1,
       CASE WHEN o ? 'acl_level'
-        THEN insforge._rls_policy('insforge_shared_update', 'UPDATE', o -> 'to', may_edit, may_edit, 'change one''s own rows and those shared for editing')
+        THEN insforge._rls_policy('insforge_shared_update', 'UPDATE', o -> 'to', may_edit, may_edit,
+          'change one''s own rows and those shared for editing')
         ELSE four -> 2 END,
       four -> 3),
     'index', jsonb_build_array(o ->> 'column', o ->> 'key'),
     -- An editor passes WITH CHECK by the key alone and could take the row over.
-    'keep', insforge._rls_keep(o, ARRAY[o ->> 'column', o ->> 'key'], CASE WHEN o ? 'acl_level' THEN 'trigger' ELSE 'check' END));
+    'keep', insforge._rls_keep(o, ARRAY[o ->> 'column', o ->> 'key'], CASE WHEN o ? 'acl_level' THEN 'trigger'
+      ELSE 'check' END));
 END $fn$;
 
 CREATE FUNCTION insforge._rls_template_share_list(tbl regclass, o jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   target regclass := insforge._rls_other_table(o ->> 'of', 'of');
   acl_key text := insforge._rls_share_column(tbl, target, o ->> 'acl_key');
-  owned text := format('from %s shared where shared.%I = (select insforge.requesting_user_id())', insforge._rls_name(target), o ->> 'of_column');
+  owned text := format('from %s shared where shared.%I = (select insforge.requesting_user_id())',
+    insforge._rls_name(target), o ->> 'of_column');
   -- One search for all rows where rows are filtered, one look-up by key where a row is checked.
   mine text := format('%I = any (array(select shared.%I %s))', acl_key, o ->> 'of_key', owned);
-  exists_mine text := format('exists (select %s and shared.%I = %I.%I)', owned, o ->> 'of_key', (SELECT c.relname FROM pg_class c WHERE c.oid = tbl), acl_key);
+  exists_mine text := format('exists (select %s and shared.%I = %I.%I)', owned, o ->> 'of_key',
+    (SELECT c.relname FROM pg_class c WHERE c.oid = tbl), acl_key);
 BEGIN
   PERFORM insforge._rls_check_column(target, o ->> 'of_key', 'of_key');
   PERFORM insforge._rls_check_column(target, o ->> 'of_column', 'of_column');
   PERFORM insforge._rls_check_id_column(target, o ->> 'of_column', false);
   RETURN jsonb_build_object('slot', 'table', 'narrow', true,
     'policies', jsonb_build_array(
-      insforge._rls_policy('insforge_share_list_select', 'SELECT', o -> 'to', insforge._rls_is_me(o ->> 'acl_user') || ' or ' || mine, NULL, 'read shares given to one, and those of one''s own rows'),
-      insforge._rls_policy('insforge_share_list_insert', 'INSERT', o -> 'to', NULL, exists_mine, 'share one''s own rows'),
-      insforge._rls_policy('insforge_share_list_update', 'UPDATE', o -> 'to', mine, exists_mine, 'change the shares of one''s own rows'),
-      insforge._rls_policy('insforge_share_list_delete', 'DELETE', o -> 'to', mine, NULL, 'end the shares of one''s own rows')),
+      insforge._rls_policy('insforge_share_list_select', 'SELECT', o -> 'to', insforge._rls_is_me(o ->> 'acl_user')
+        || ' or ' || mine, NULL, 'read shares given to one, and those of one''s own rows'),
+      insforge._rls_policy('insforge_share_list_insert', 'INSERT', o -> 'to', NULL, exists_mine,
+        'share one''s own rows'),
+      insforge._rls_policy('insforge_share_list_update', 'UPDATE', o -> 'to', mine, exists_mine,
+        'change the shares of one''s own rows'),
+      insforge._rls_policy('insforge_share_list_delete', 'DELETE', o -> 'to', mine, NULL,
+        'end the shares of one''s own rows')),
     'columns', jsonb_build_array(jsonb_build_object('name', o ->> 'acl_user', 'option', 'acl_user', 'id', true),
                                  jsonb_build_object('name', acl_key, 'option', 'acl_key', 'id', false)),
     'index', jsonb_build_array(o ->> 'acl_user', acl_key),

@@ -1,14 +1,14 @@
 -- Steps for columns, indexes and helper functions.
 
 CREATE FUNCTION insforge._rls_default(tbl regclass, col text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
   JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = tbl AND a.attname = col
 $fn$;
 
 CREATE FUNCTION insforge._rls_mend_steps(tbl regclass, specs jsonb) RETURNS SETOF insforge._rls_step
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT m.* FROM jsonb_array_elements(specs) s, jsonb_array_elements(s -> 'columns') c,
     LATERAL insforge._rls_mend(tbl, c ->> 'name') m
@@ -17,7 +17,7 @@ $fn$;
 
 -- NOT NULL and defaults; memory says which of them are ours to take away again.
 CREATE FUNCTION insforge._rls_column_steps(tbl regclass, specs jsonb, memory jsonb) RETURNS SETOF insforge._rls_step
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   WITH wanted AS (
     SELECT c ->> 'name' AS name, bool_or((c ->> 'not_null')::boolean) AS required, max(c ->> 'default') AS value,
@@ -33,26 +33,29 @@ AS $fn$
   FROM actual WHERE value IS NOT NULL AND free
   UNION ALL
   SELECT 'note', NULL, format('%I keeps its default %s', name, expr) ||
-    CASE WHEN insforge._rls_default_is_uid(tbl, name) THEN ', which raises 22P02 for ids that are not uuids: {"mend": true} replaces it' ELSE '' END
+    CASE WHEN insforge._rls_default_is_uid(tbl, name)
+      THEN ', which raises 22P02 for ids that are not uuids: {"mend": true} replaces it' ELSE '' END
   FROM actual WHERE value IS NOT NULL AND NOT free AND expr <> value
   UNION ALL
   SELECT 'column', format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', insforge._rls_name(tbl), name),
     'a row without it would belong to nobody'
   FROM actual WHERE required AND NOT attnotnull
   UNION ALL
-  SELECT 'column', format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', insforge._rls_name(tbl), a.attname), 'the default was ours'
+  SELECT 'column', format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', insforge._rls_name(tbl), a.attname),
+    'the default was ours'
   FROM jsonb_array_elements_text(memory -> 'default') m JOIN pg_attribute a ON a.attrelid = tbl AND a.attname = m
   WHERE insforge._rls_default(tbl, m) IN ('insforge.requesting_user_id()', 'insforge.org_id()')
     AND NOT EXISTS (SELECT FROM wanted w WHERE w.name = m AND w.value IS NOT NULL)
   UNION ALL
-  SELECT 'column', format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', insforge._rls_name(tbl), a.attname), 'NOT NULL was ours'
+  SELECT 'column', format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', insforge._rls_name(tbl), a.attname),
+    'NOT NULL was ours'
   FROM jsonb_array_elements_text(memory -> 'not_null') m JOIN pg_attribute a ON a.attrelid = tbl AND a.attname = m
   WHERE a.attnotnull AND NOT EXISTS (SELECT FROM wanted w WHERE w.name = m AND w.required)
 $fn$;
 
 -- The part of the memory that the steps above make.
 CREATE FUNCTION insforge._rls_column_memory(tbl regclass, specs jsonb, memory jsonb) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   WITH wanted AS (
     SELECT c ->> 'name' AS name, bool_or((c ->> 'not_null')::boolean) AS required, max(c ->> 'default') AS value,
@@ -70,12 +73,12 @@ AS $fn$
 $fn$;
 
 CREATE FUNCTION insforge._rls_index_name(tbl regclass, col text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT insforge._rls_fit(c.relname || '_' || col || '_insforge_idx') FROM pg_class c WHERE c.oid = tbl $fn$;
 
 -- Ours on the table, by column.
 CREATE FUNCTION insforge._rls_our_indexes(tbl regclass) RETURNS TABLE (index oid, col text)
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT i.indexrelid, a.attname::text FROM pg_index i
   LEFT JOIN pg_attribute a ON a.attrelid = tbl AND a.attnum = i.indkey[0]
@@ -83,7 +86,7 @@ AS $fn$
 $fn$;
 
 CREATE FUNCTION insforge._rls_is_indexed(tbl regclass, col text) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   -- Only the leading column of a whole btree finds rows by that column alone.
   SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
@@ -92,16 +95,19 @@ AS $fn$
 $fn$;
 
 CREATE FUNCTION insforge._rls_index_steps(tbl regclass, specs jsonb) RETURNS SETOF insforge._rls_step
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-  home CONSTANT text := (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = tbl);
+  home CONSTANT text := (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = tbl);
   owned CONSTANT boolean := pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = tbl), 'USAGE');
   col text; name text;
 BEGIN
-  FOR name IN SELECT format('%I.%I', home, c.relname) FROM insforge._rls_our_indexes(tbl) o JOIN pg_class c ON c.oid = o.index
+  FOR name IN SELECT format('%I.%I', home, c.relname) FROM insforge._rls_our_indexes(tbl) o JOIN pg_class c
+    ON c.oid = o.index
               WHERE NOT EXISTS (SELECT FROM insforge._rls_all(specs, 'index') w WHERE w #>> '{}' = o.col) LOOP
-    RETURN NEXT insforge._rls_do('index', format('DROP INDEX %s', name), 'it was ours, and no policy of ours needs it');
+    RETURN NEXT insforge._rls_do('index', format('DROP INDEX %s', name),
+      'it was ours, and no policy of ours needs it');
   END LOOP;
   FOR col IN SELECT w #>> '{}' FROM insforge._rls_all(specs, 'index') w LOOP
     CONTINUE WHEN insforge._rls_is_indexed(tbl, col);
@@ -110,7 +116,8 @@ BEGIN
       PERFORM insforge._rls_fail('42710', format('%I.%I exists and is not an index of ours', home, name),
         'Rename it, or pass {"index": false}.');
     ELSIF NOT owned THEN
-      RETURN NEXT insforge._rls_do('note', NULL, format('%I has no index; the owner of %s can make one', col, insforge._rls_name(tbl)));
+      RETURN NEXT insforge._rls_do('note', NULL, format('%I has no index; the owner of %s can make one', col,
+        insforge._rls_name(tbl)));
       CONTINUE;
     END IF;
     RETURN NEXT insforge._rls_do('index', format('CREATE INDEX %I ON %s (%I)', name, insforge._rls_name(tbl), col),

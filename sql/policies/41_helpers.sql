@@ -1,5 +1,5 @@
--- Steps for helper functions, which only some templates need. They belong to the caller, not to the
--- extension: they read the caller's tables with the caller's rights.
+-- Steps for helper functions, which only some templates need. They belong to the owner of the table they
+-- read, not to the extension, and read it with that owner's rights.
 
 CREATE FUNCTION insforge._rls_helper_mark(helper jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -9,21 +9,22 @@ AS $fn$
 $fn$;
 
 CREATE FUNCTION insforge._rls_helper_found(signature text) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT insforge._rls_mark(obj_description(to_regprocedure(signature), 'pg_proc')) $fn$;
 
 -- Helpers that are gone from the specifications, or no longer as they say.
 CREATE FUNCTION insforge._rls_helper_drops(specs jsonb, memory jsonb) RETURNS SETOF insforge._rls_step
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT 'function', format('DROP FUNCTION %s', m), 'it was ours, and no policy of ours needs it as it is'
   FROM jsonb_array_elements_text(memory -> 'helpers') m, LATERAL insforge._rls_helper_found(m) AS found(mark)
   WHERE found.mark IS NOT NULL AND NOT EXISTS (
-    SELECT FROM insforge._rls_all(specs, 'helpers') h WHERE h ->> 'signature' = m AND found.mark ->> 'ddl' = md5(h ->> 'ddl'))
+    SELECT FROM insforge._rls_all(specs, 'helpers') h WHERE h ->> 'signature' = m
+      AND found.mark ->> 'ddl' = md5(h ->> 'ddl'))
 $fn$;
 
 CREATE FUNCTION insforge._rls_helper_steps(specs jsonb, memory jsonb) RETURNS SETOF insforge._rls_step
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   h jsonb;
@@ -32,14 +33,22 @@ BEGIN
   FOR h IN SELECT * FROM insforge._rls_all(specs, 'helpers') LOOP
     found := insforge._rls_helper_found(h ->> 'signature');
     CONTINUE WHEN found ->> 'ddl' = md5(h ->> 'ddl');
-    IF to_regprocedure(h ->> 'signature') IS NOT NULL AND NOT coalesce(memory -> 'helpers' ? (h ->> 'signature'), false) THEN
+    IF to_regprocedure(h ->> 'signature') IS NOT NULL
+      AND NOT coalesce(memory -> 'helpers' ? (h ->> 'signature'), false) THEN
       PERFORM insforge._rls_fail('42710', format('%s exists and is not ours', h ->> 'signature'),
         'Rename it, or name another schema in option "helper_schema".');
     END IF;
     RETURN NEXT insforge._rls_do('function', h ->> 'ddl', h ->> 'why');
-    RETURN NEXT insforge._rls_do('function', format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', h ->> 'signature'), 'new functions are everybody''s to call');
+    RETURN NEXT insforge._rls_do('function', format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', h ->> 'signature'),
+      'new functions are everybody''s to call');
     RETURN NEXT insforge._rls_do('function', format('GRANT EXECUTE ON FUNCTION %s TO %s', h ->> 'signature',
       insforge._rls_names(insforge._rls_texts(h -> 'to'))), 'policies call it as the role of the request');
-    RETURN NEXT insforge._rls_do('function', format('COMMENT ON FUNCTION %s IS %L', h ->> 'signature', insforge._rls_helper_mark(h)), 'marks it as ours');
+    RETURN NEXT insforge._rls_do('function', format('COMMENT ON FUNCTION %s IS %L', h ->> 'signature',
+      insforge._rls_helper_mark(h)), 'marks it as ours');
+    IF h ->> 'owner' <> current_user AND pg_has_role(h ->> 'owner', 'MEMBER') THEN
+      RETURN NEXT insforge._rls_do('function', format('ALTER FUNCTION %s OWNER TO %I', h ->> 'signature',
+        h ->> 'owner'),
+        'it must not read a table with more rights than the table''s owner has, who could make a view of it');
+    END IF;
   END LOOP;
 END $fn$;

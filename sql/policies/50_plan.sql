@@ -1,7 +1,7 @@
 -- All steps, in the order in which the statements must run: the table is closed at every moment at which
 -- it was closed before, and each statement finds what it needs.
 CREATE FUNCTION insforge._rls_plan(tbl regclass, specs jsonb) RETURNS SETOF insforge._rls_step
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   memory jsonb := insforge._rls_memory(tbl);
@@ -28,7 +28,7 @@ END $fn$;
 
 CREATE FUNCTION insforge.plan_policies(tbl regclass, template text, options jsonb DEFAULT '{}')
 RETURNS TABLE (step integer, kind text, ddl text, reason text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   fresh jsonb;
@@ -40,7 +40,7 @@ BEGIN
 END $fn$;
 COMMENT ON FUNCTION insforge.plan_policies(regclass, text, jsonb) IS
 'What insforge.create_policies would do, statement by statement with its reason; rows of kind note have no
-statement. Nothing is changed. Templates and options: insforge.policy_templates(). STABLE, PARALLEL SAFE, with
+statement. Nothing is changed. Templates and options: insforge.policy_templates(). STABLE, PARALLEL UNSAFE, with
 the caller''s own rights. Errors: 22004 a NULL, 22023 unknown template or option or a value that does not fit,
 42P01 no such table, 42809 not a table that can have policies, 42703 no such column, 42804 a column that is
 not text, 42P22 a collation without exact equality, 42704 no such role, 42710 an object of that name that we
@@ -49,13 +49,14 @@ owner and developers.';
 
 CREATE FUNCTION insforge.policy_sets(tbl regclass DEFAULT NULL)
 RETURNS TABLE (relation regclass, slot text, template text, options jsonb, policies text[])
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT p.polrelid::regclass, m.state ->> 'slot', m.state ->> 'template', m.state -> 'options', array_agg(p.polname::text ORDER BY p.polname)
+  SELECT p.polrelid::regclass, m.state ->> 'slot', m.state ->> 'template', m.state -> 'options',
+    array_agg(p.polname::text ORDER BY p.polname)
   FROM pg_policy p, LATERAL insforge._rls_mark(obj_description(p.oid, 'pg_policy')) AS m(state)
   WHERE m.state IS NOT NULL AND (tbl IS NULL OR p.polrelid = tbl)
   GROUP BY 1, 2, 3, 4 ORDER BY 1, 2
 $fn$;
 COMMENT ON FUNCTION insforge.policy_sets(regclass) IS
 'What insforge.create_policies has made, on one table or (NULL) on all: a slot holds one template at a time.
-STABLE, PARALLEL SAFE, with the caller''s own rights. No errors. Execute: owner and developers.';
+STABLE, PARALLEL UNSAFE, with the caller''s own rights. No errors. Execute: owner and developers.';

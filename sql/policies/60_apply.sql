@@ -9,12 +9,14 @@ DECLARE
 BEGIN
   EXECUTE s.ddl;
 EXCEPTION WHEN OTHERS THEN
-  GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT, detail = PG_EXCEPTION_DETAIL;
+  GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT,
+    detail = PG_EXCEPTION_DETAIL;
   RAISE EXCEPTION USING ERRCODE = code,
     MESSAGE = format('step %s (%s): %s', step, s.kind, message), DETAIL = concat_ws(E'\n', s.ddl, nullif(detail, '')),
     HINT = coalesce(CASE code
       WHEN '23502' THEN 'Fill the rows where it is NULL, or pass {"not_null": false}.'
-      WHEN '42501' THEN 'Run it as a role that may do this; nothing was changed.' END, nullif(hint, ''), 'Nothing was changed.');
+      WHEN '42501' THEN 'Run it as a role that may do this; nothing was changed.' END, nullif(hint, ''),
+        'Nothing was changed.');
 END $fn$;
 
 -- Only now do the policies exist in the form in which Postgres keeps them.
@@ -24,7 +26,8 @@ AS $fn$
 DECLARE
   m record;
 BEGIN
-  FOR m IN SELECT g.name, obj_description(g.policy, 'pg_policy') AS comment, g.state, insforge._rls_seal(g.policy) AS seal
+  FOR m IN SELECT g.name, obj_description(g.policy, 'pg_policy') AS comment, g.state,
+    insforge._rls_seal(g.policy) AS seal
            FROM insforge._rls_managed(tbl) g LOOP
     CONTINUE WHEN m.state ? 'seal';
     EXECUTE format('COMMENT ON POLICY %I ON %s IS %L', m.name, insforge._rls_name(tbl),
@@ -51,7 +54,8 @@ BEGIN
   END LOOP;
   PERFORM insforge._rls_seal_all(tbl);
   -- A GRANT or REVOKE that had no effect is a warning to Postgres, and an open table to us.
-  SELECT p.* INTO s FROM insforge._rls_plan(tbl, insforge._rls_wanted(tbl, without, fresh)) p WHERE p.ddl IS NOT NULL LIMIT 1;
+  SELECT p.* INTO s FROM insforge._rls_plan(tbl, insforge._rls_wanted(tbl, without, fresh)) p
+    WHERE p.ddl IS NOT NULL LIMIT 1;
   IF FOUND THEN
     PERFORM insforge._rls_fail('42501', format('a statement had no effect: %s', s.ddl),
       'A privilege that another role granted can only be revoked by that role. Nothing was changed.');
@@ -96,7 +100,8 @@ BEGIN
   PERFORM insforge._rls_check_relation(tbl);
   PERFORM insforge._rls_serialize(tbl);
   IF slot IS NOT NULL AND NOT EXISTS (SELECT FROM insforge._rls_present(tbl) p WHERE p.slot = drop_policies.slot) THEN
-    PERFORM insforge._rls_fail('22023', format('%s has no policies of ours in slot "%s"', insforge._rls_name(tbl), slot),
+    PERFORM insforge._rls_fail('22023', format('%s has no policies of ours in slot "%s"', insforge._rls_name(tbl),
+      slot),
       (SELECT 'Slots: ' || coalesce(string_agg(p.slot, ', '), 'none') FROM insforge._rls_present(tbl) p));
   END IF;
   RETURN QUERY SELECT * FROM insforge._rls_apply(tbl, coalesce(slot, '*'), NULL);

@@ -2,7 +2,7 @@
 -- call; but they tell much about the database, and a data API exposes what its roles may execute.
 
 CREATE FUNCTION insforge._developer_functions() RETURNS SETOF regprocedure
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT p.oid::regprocedure FROM pg_proc p
   WHERE p.pronamespace = 'insforge'::regnamespace AND (p.proname LIKE '\_rls\_%' OR p.proname LIKE '\_probe\_%'

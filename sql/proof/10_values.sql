@@ -2,11 +2,12 @@
 
 -- Some value of a type, as text; NULL where we know none.
 CREATE FUNCTION insforge._probe_literal(type oid, typmod integer, distinct_values boolean, n integer) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT CASE
     WHEN t.typtype = 'd' THEN insforge._probe_literal(t.typbasetype, t.typtypmod, distinct_values, n)
-    WHEN t.typtype = 'e' THEN (SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder LIMIT 1)
+    WHEN t.typtype = 'e' THEN (SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid
+      ORDER BY e.enumsortorder LIMIT 1)
     WHEN t.typcategory = 'A' THEN '{}'
     WHEN t.typcategory = 'R' THEN 'empty'
     WHEN t.typcategory = 'S' AND typmod BETWEEN 5 AND 35 THEN left(md5(n::text), typmod - 4)
@@ -25,11 +26,18 @@ $fn$;
 
 -- Columns an insert must name, or that are named already, with what a value of them must satisfy.
 CREATE FUNCTION insforge._probe_columns(tbl regclass, given jsonb)
-RETURNS TABLE (name text, type oid, typmod integer, is_unique boolean, parent regclass, parent_column text)
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+RETURNS TABLE (
+  name text, type oid, typmod integer, is_unique boolean, allowed text, parent regclass, parent_column text)
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT a.attname::text, a.atttypid, a.atttypmod,
-    EXISTS (SELECT FROM pg_index i WHERE i.indrelid = tbl AND i.indisunique AND a.attnum = ANY (i.indkey::smallint[])),
+    -- Beside a column that numbers itself, another column of the same key need not differ.
+    EXISTS (SELECT FROM pg_index i WHERE i.indrelid = tbl AND i.indisunique AND a.attnum = ANY (i.indkey::smallint[])
+      AND NOT EXISTS (SELECT FROM pg_attribute k WHERE k.attrelid = tbl AND k.attnum = ANY (i.indkey::smallint[])
+                      AND k.attnum <> a.attnum AND (k.atthasdef OR k.attidentity <> ''))),
+    -- The first string in a check of this column alone: most such checks list what they allow.
+    (SELECT replace((regexp_match(pg_get_constraintdef(c.oid), '''((?:[^'']|'''')+)''::'))[1], '''''', '''')
+     FROM pg_constraint c WHERE c.conrelid = tbl AND c.contype = 'c' AND c.conkey = ARRAY[a.attnum] LIMIT 1),
     f.confrelid::regclass, p.attname::text
   FROM pg_attribute a
   LEFT JOIN LATERAL (SELECT c.confrelid, c.confkey[1] AS col FROM pg_constraint c
@@ -38,17 +46,19 @@ AS $fn$
   WHERE a.attrelid = tbl AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     -- A default that calls a function of the database may be NULL for us: requesting_user_id() is.
     AND (given ? a.attname OR (a.attnotnull AND a.attidentity = '' AND (NOT a.atthasdef OR EXISTS (
-      SELECT FROM pg_attrdef d JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_proc'::regclass
+      SELECT FROM pg_attrdef d JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
+        AND p.refclassid = 'pg_proc'::regclass
       WHERE d.adrelid = tbl AND d.adnum = a.attnum))))
   ORDER BY a.attnum
 $fn$;
 
 CREATE FUNCTION insforge._probe_insert_sql(tbl regclass, row_values jsonb) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT format('INSERT INTO %s AS t ', insforge._rls_name(tbl)) || CASE count(*) WHEN 0 THEN 'DEFAULT VALUES'
     ELSE format('(%s) VALUES (%s)', string_agg(format('%I', v.key), ', ' ORDER BY a.attnum),
-                string_agg(format('%L::%s', v.value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)) END
+                string_agg(format('%L::%s', v.value, format_type(a.atttypid, a.atttypmod)), ', '
+                  ORDER BY a.attnum)) END
   FROM jsonb_each_text(row_values) v JOIN pg_attribute a ON a.attrelid = tbl AND a.attname = v.key
 $fn$;
 
@@ -65,12 +75,13 @@ BEGIN
   FOR c IN SELECT * FROM insforge._probe_columns(tbl, given) LOOP
     value := given ->> c.name;
     IF value IS NULL AND NOT c.is_unique THEN
-      EXECUTE format('SELECT t.%I::text FROM %s t WHERE t.%1$I IS NOT NULL LIMIT 1', c.name, insforge._rls_name(tbl)) INTO value;
+      EXECUTE format('SELECT t.%I::text FROM %s t WHERE t.%1$I IS NOT NULL LIMIT 1', c.name, insforge._rls_name(tbl))
+        INTO value;
     END IF;
     IF c.parent IS NOT NULL THEN
       value := insforge._probe_parent(c.parent, c.parent_column, value, n, depth);
     END IF;
-    value := coalesce(value, insforge._probe_literal(c.type, c.typmod, c.is_unique, n));
+    value := coalesce(value, c.allowed, insforge._probe_literal(c.type, c.typmod, c.is_unique, n));
     IF value IS NULL THEN
       PERFORM insforge._rls_fail('22023', format('no value known for %s.%I', insforge._rls_name(tbl), c.name),
         format('Pass one: {"values": {"%s": "…"}}.', c.name));
@@ -87,11 +98,13 @@ AS $fn$
 DECLARE
   value text;
 BEGIN
-  EXECUTE format('SELECT t.%I::text FROM %s t WHERE $1 IS NULL OR t.%1$I::text = $1 LIMIT 1', col, insforge._rls_name(parent)) INTO value USING wanted;
+  EXECUTE format('SELECT t.%I::text FROM %s t WHERE $1 IS NULL OR t.%1$I::text = $1 LIMIT 1', col,
+    insforge._rls_name(parent)) INTO value USING wanted;
   IF value IS NOT NULL THEN
     RETURN value;
   ELSIF depth > 4 THEN
-    PERFORM insforge._rls_fail('54001', format('foreign keys lead round in a circle at %s', insforge._rls_name(parent)), 'Pass the columns in option "values".');
+    PERFORM insforge._rls_fail('54001', format('foreign keys lead round in a circle at %s',
+      insforge._rls_name(parent)), 'Pass the columns in option "values".');
   END IF;
   EXECUTE insforge._probe_insert_sql(parent, insforge._probe_row(parent,
       CASE WHEN wanted IS NULL THEN '{}' ELSE jsonb_build_object(col, wanted) END, n, depth + 1))

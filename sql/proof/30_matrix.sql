@@ -2,8 +2,10 @@
 CREATE FUNCTION insforge._probe_fill(template jsonb, whose text, actor text, n integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT coalesce(jsonb_object_agg(e.key, replace(replace(replace(replace(e.value, '{user}', coalesce(whose, 'nobody')),
-    '{actor}', coalesce(actor, 'nobody')), '{org}', 'insforge-probe-org'), '{n}', n::text)), '{}') FROM jsonb_each_text(template) e
+  SELECT coalesce(jsonb_object_agg(e.key, replace(replace(replace(replace(e.value, '{user}',
+    coalesce(whose, 'nobody')),
+    '{actor}', coalesce(actor, 'nobody')), '{org}', 'insforge-probe-org'), '{n}', n::text)), '{}')
+      FROM jsonb_each_text(template) e
 $fn$;
 
 -- The values that say whose row it is.
@@ -20,14 +22,17 @@ CREATE FUNCTION insforge._probe_target(tbl regclass, hints jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-  given CONSTANT jsonb := insforge._probe_given(hints, 'insforge-probe-owner', 'insforge-probe-owner', 0) || coalesce(hints -> 'target', '{}');
+  given CONSTANT jsonb := insforge._probe_given(hints, 'insforge-probe-owner', 'insforge-probe-owner', 0)
+    || coalesce(hints -> 'target', '{}');
   keys text := (SELECT string_agg(format('%L, t.%I::text', a.attname, a.attname), ', ') FROM pg_index i
-    JOIN pg_attribute a ON a.attrelid = tbl AND a.attnum = ANY (i.indkey::smallint[]) WHERE i.indrelid = tbl AND i.indisprimary);
+    JOIN pg_attribute a ON a.attrelid = tbl AND a.attnum = ANY (i.indkey::smallint[]) WHERE i.indrelid = tbl
+      AND i.indisprimary);
   place jsonb;
 BEGIN
   keys := format('jsonb_build_object(%s)', coalesce(keys, '''tableoid'', t.tableoid::text, ''ctid'', t.ctid::text'));
   IF hints ? 'find' THEN
-    EXECUTE format('SELECT %s FROM %s t WHERE t.%I = %L', keys, insforge._rls_name(tbl), hints ->> 'find', given ->> (hints ->> 'find')) INTO place;
+    EXECUTE format('SELECT %s FROM %s t WHERE t.%I = %L', keys, insforge._rls_name(tbl), hints ->> 'find',
+      given ->> (hints ->> 'find')) INTO place;
   END IF;
   IF place IS NULL THEN
     EXECUTE insforge._probe_insert_sql(tbl, insforge._probe_row(tbl, given, 0)) || ' RETURNING ' || keys INTO place;
@@ -48,7 +53,8 @@ BEGIN
     RETURN hints;
   END IF;
   target := insforge._rls_other_table(l ->> 'of', 'of');
-  EXECUTE insforge._probe_insert_sql(target, insforge._probe_row(target, jsonb_build_object(l ->> 'of_column', 'insforge-probe-owner'), 902))
+  EXECUTE insforge._probe_insert_sql(target, insforge._probe_row(target,
+    jsonb_build_object(l ->> 'of_column', 'insforge-probe-owner'), 902))
     || format(' RETURNING %I::text', l ->> 'of_key') INTO shared_key;
   RETURN hints || jsonb_build_object('values',
     (hints -> 'values') || jsonb_build_object(insforge._rls_share_column(tbl, target, l ->> 'acl_key'), shared_key));
@@ -69,22 +75,27 @@ BEGIN
     RETURN;
   END IF;
   acl := insforge._rls_other_table(s ->> 'acl', 'acl');
-  EXECUTE format('SELECT t.%I::text FROM %s t WHERE %s', s ->> 'key', insforge._rls_name(tbl), target) INTO shared_key;
+  EXECUTE format('SELECT t.%I::text FROM %s t WHERE %s', s ->> 'key', insforge._rls_name(tbl), target)
+    INTO shared_key;
   FOREACH who IN ARRAY '{viewer,editor}'::text[] LOOP
-    given := jsonb_build_object(insforge._rls_share_column(acl, tbl, s ->> 'acl_key'), shared_key, s ->> 'acl_user', 'insforge-probe-' || who)
-      || CASE WHEN s ? 'acl_level' THEN jsonb_build_object(s ->> 'acl_level', CASE who WHEN 'editor' THEN s -> 'edit_levels' ->> 0 ELSE 'viewer' END) ELSE '{}' END;
-    EXECUTE insforge._probe_insert_sql(acl, insforge._probe_row(acl, given, CASE who WHEN 'viewer' THEN 900 ELSE 901 END));
+    given := jsonb_build_object(insforge._rls_share_column(acl, tbl, s ->> 'acl_key'), shared_key, s ->> 'acl_user',
+      'insforge-probe-' || who)
+      || CASE WHEN s ? 'acl_level' THEN jsonb_build_object(s ->> 'acl_level', CASE who WHEN 'editor'
+        THEN s -> 'edit_levels' ->> 0 ELSE 'viewer' END) ELSE '{}' END;
+    EXECUTE insforge._probe_insert_sql(acl, insforge._probe_row(acl, given, CASE who WHEN 'viewer' THEN 900
+      ELSE 901 END));
   END LOOP;
 END $fn$;
 
 -- A column whose change means nothing: not a key, and one the role may update where there is such a one.
 CREATE FUNCTION insforge._probe_plain_column(tbl regclass, hints jsonb) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT a.attname::text FROM pg_attribute a
   WHERE a.attrelid = tbl AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity <> 'a'
-  ORDER BY a.attname IN (hints ->> 'owner', hints ->> 'org'),
-    EXISTS (SELECT FROM pg_index i WHERE i.indrelid = tbl AND i.indisprimary AND a.attnum = ANY (i.indkey::smallint[])),
+  ORDER BY coalesce(a.attname IN (hints ->> 'owner', hints ->> 'org'), false),
+    EXISTS (SELECT FROM pg_index i WHERE i.indrelid = tbl AND i.indisprimary
+      AND a.attnum = ANY (i.indkey::smallint[])),
     NOT has_column_privilege(hints ->> 'role', tbl, a.attnum, 'UPDATE'), a.attnum
   LIMIT 1
 $fn$;
@@ -106,22 +117,28 @@ BEGIN
   RETURN QUERY VALUES ('select', format('SELECT FROM %s t WHERE %s', name, target)),
     ('insert', insforge._probe_insert_sql(tbl, insforge._probe_row(tbl, mine, n)));
   IF id IS NOT NULL AND mine - 'x' <> insforge._probe_given(hints, stranger, id, n) THEN
-    RETURN QUERY VALUES ('insert_for_other', insforge._probe_insert_sql(tbl, insforge._probe_row(tbl, theirs, n + 1)));
+    RETURN QUERY VALUES ('insert_for_other', insforge._probe_insert_sql(tbl,
+      insforge._probe_row(tbl, theirs, n + 1)));
   END IF;
-  RETURN QUERY VALUES ('update', format('UPDATE %s t SET %I = t.%2$I WHERE %s', name, insforge._probe_plain_column(tbl, hints), target));
+  RETURN QUERY VALUES ('update', format('UPDATE %s t SET %I = t.%2$I WHERE %s', name,
+    insforge._probe_plain_column(tbl, hints), target));
   IF hints ? 'owner' THEN
-    PERFORM insforge._probe_row(tbl, insforge._probe_given(hints, taker, id, n + 2), n + 2);  -- the row its foreign key asks for
-    RETURN QUERY VALUES ('update_owner', format('UPDATE %s t SET %I = %L WHERE %s', name, hints ->> 'owner', taker, target));
+    PERFORM insforge._probe_row(tbl, insforge._probe_given(hints, taker, id, n + 2),
+      n + 2);  -- the row its foreign key asks for
+    RETURN QUERY VALUES ('update_owner', format('UPDATE %s t SET %I = %L WHERE %s', name, hints ->> 'owner', taker,
+      target));
   END IF;
   IF hints ? 'org' THEN
     PERFORM insforge._probe_row(tbl, mine || jsonb_build_object(hints ->> 'org', 'insforge-probe-elsewhere'), n + 3);
-    RETURN QUERY VALUES ('update_org', format('UPDATE %s t SET %I = %L WHERE %s', name, hints ->> 'org', 'insforge-probe-elsewhere', target));
+    RETURN QUERY VALUES ('update_org', format('UPDATE %s t SET %I = %L WHERE %s', name, hints ->> 'org',
+      'insforge-probe-elsewhere', target));
   END IF;
   RETURN QUERY VALUES ('delete', format('DELETE FROM %s t WHERE %s', name, target));
 END $fn$;
 
 -- Runs one statement as somebody and takes it back.
-CREATE FUNCTION insforge._probe_try(statement text, role text, id text, settings jsonb, path text, OUT outcome text, OUT detail text)
+CREATE FUNCTION insforge._probe_try(statement text, role text, id text, settings jsonb, path text, OUT outcome text,
+  OUT detail text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
@@ -130,6 +147,7 @@ BEGIN
   PERFORM set_config(s.key, s.value, true) FROM jsonb_each_text(settings) s;
   -- Defaults and triggers of the application see the path that the application would.
   PERFORM set_config('search_path', path, true);
+  PERFORM set_config('row_security', 'on', true);  -- off would turn every filtered query into an error
   PERFORM insforge.impersonate(id, role);
   EXECUTE statement;
   GET DIAGNOSTICS affected = ROW_COUNT;
@@ -143,11 +161,12 @@ EXCEPTION
     detail := SQLERRM;
   WHEN OTHERS THEN
     outcome := 'error';
-    detail := SQLSTATE || ': ' || SQLERRM || CASE WHEN SQLSTATE LIKE '23%' THEN ' (the policies had let it through)' ELSE '' END;
+    detail := SQLSTATE || ': ' || SQLERRM || CASE WHEN SQLSTATE LIKE '23%' THEN ' (the policies had let it through)'
+      ELSE '' END;
 END $fn$;
 
 CREATE FUNCTION insforge._probe_check(tbl regclass, options jsonb) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   col text;
@@ -155,7 +174,8 @@ BEGIN
   IF tbl IS NULL OR options IS NULL THEN
     PERFORM insforge._rls_fail('22004', 'table and options must not be NULL', 'No options are ''{}''.');
   ELSIF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = tbl AND c.relkind IN ('r', 'p')) THEN
-    PERFORM insforge._rls_fail('42809', format('%s is not a table', coalesce(insforge._rls_name(tbl), tbl::text)), 'Name a table or a partitioned table.');
+    PERFORM insforge._rls_fail('42809', format('%s is not a table', coalesce(insforge._rls_name(tbl), tbl::text)),
+      'Name a table or a partitioned table.');
   ELSIF jsonb_typeof(options) <> 'object' OR options - '{owner_column,org_column,values}'::text[] <> '{}'
      OR coalesce(jsonb_typeof(options -> 'values'), 'object') <> 'object' THEN
     PERFORM insforge._rls_fail('22023', format('options cannot be %s', options),
@@ -165,6 +185,24 @@ BEGIN
              UNION ALL SELECT * FROM jsonb_object_keys(options -> 'values') LOOP
     PERFORM insforge._rls_check_column(tbl, col, 'owner_column, org_column or values');
   END LOOP;
+END $fn$;
+
+-- Everything that must be there before anybody tries; returns the condition that finds the row.
+CREATE FUNCTION insforge._probe_prepare(tbl regclass, INOUT hints jsonb, OUT target text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+  code text; message text;
+BEGIN
+  hints := insforge._probe_list(tbl, hints);
+  target := insforge._probe_target(tbl, hints);
+  PERFORM insforge._probe_share(tbl, hints, target);
+  PERFORM insforge._probe_join(x.id, o.org, x.org_role) FROM insforge._probe_actors(hints) x,
+    LATERAL (SELECT x.home UNION SELECT 'insforge-probe-elsewhere') AS o(org) WHERE x.org_role IS NOT NULL;
+EXCEPTION WHEN integrity_constraint_violation OR data_exception OR undefined_function THEN
+  GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+  PERFORM insforge._rls_fail(code, format('no row to try with: %s', message),
+    'Pass values that the table accepts: {"values": {"column": "value"}}.');
 END $fn$;
 
 CREATE FUNCTION insforge._probe_matrix(tbl regclass, options jsonb, path text)
@@ -182,23 +220,22 @@ BEGIN
   hints := insforge._probe_hints(tbl, options);
   PERFORM insforge._rls_check_roles(ARRAY[hints ->> 'role']);
   BEGIN
-    hints := insforge._probe_list(tbl, hints);
-    target := insforge._probe_target(tbl, hints);
-    PERFORM insforge._probe_share(tbl, hints, target);
-    PERFORM insforge._probe_join(x.id, o.org, x.org_role) FROM insforge._probe_actors(hints) x,
-      LATERAL (SELECT x.home UNION SELECT 'insforge-probe-elsewhere') AS o(org) WHERE x.org_role IS NOT NULL;
+    SELECT p.hints, p.target INTO hints, target FROM insforge._probe_prepare(tbl, hints) p;
     FOR a IN SELECT * FROM insforge._probe_actors(hints) LOOP
       n := n + 10;
       FOR t IN SELECT * FROM insforge._probe_attempts(tbl, hints, target, a.id, n) LOOP
-        r := insforge._probe_try(t.statement, a.role, a.id, insforge._probe_fill(hints -> 'settings', 'insforge-probe-owner', a.id, n), path);
-        seen := seen || jsonb_build_object('actor', a.actor, 'command', t.command, 'outcome', r.outcome, 'detail', r.detail);
+        r := insforge._probe_try(t.statement, a.role, a.id,
+          insforge._probe_fill(hints -> 'settings', 'insforge-probe-owner', a.id, n), path);
+        seen := seen || jsonb_build_object('actor', a.actor, 'command', t.command, 'outcome', r.outcome, 'detail',
+          r.detail);
       END LOOP;
     END LOOP;
     RAISE EXCEPTION USING ERRCODE = 'IFP01';
   EXCEPTION WHEN SQLSTATE 'IFP01' THEN
     NULL;  -- everything above is undone; what was seen is kept
   END;
-  RETURN QUERY SELECT e ->> 'actor', e ->> 'command', e ->> 'outcome', e ->> 'detail' FROM jsonb_array_elements(seen) e;
+  RETURN QUERY SELECT e ->> 'actor', e ->> 'command', e ->> 'outcome', e ->> 'detail'
+    FROM jsonb_array_elements(seen) e;
 END $fn$;
 
 -- Without a path of its own: it passes the caller's on.
