@@ -1,0 +1,103 @@
+//! What each command does.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::cargo_pgrx::{self, cargo};
+use crate::postgres::{self, Server};
+use crate::shell::{Problem, command, root, run};
+use crate::totals::Totals;
+
+/// Names the server's programs to the tests' harness.
+const PG_BIN: &str = "INSFORGE_TEST_PG_BIN";
+
+/// Installs what is missing.
+pub fn setup() -> Result<(), Problem> {
+    ready().map(|server| println!("Ready: Postgres {} in {}", server.major, server.bin.display()))
+}
+
+fn ready() -> Result<Server, Problem> {
+    let server = postgres::ensure()?;
+    cargo_pgrx::ensure(&server)?;
+    Ok(server)
+}
+
+/// Builds everything and runs the demo.
+pub fn demo(arguments: &[String]) -> Result<(), Problem> {
+    let server = ready()?;
+    let folder = build(&server, false)?;
+    run(program(&server, &folder, "demo", arguments))
+}
+
+/// Builds for release and runs a measuring program of `tests/`: `bench`, `chaos` or `interop`.
+pub fn measured(name: &str, arguments: &[String]) -> Result<(), Problem> {
+    let server = ready()?;
+    let folder = build(&server, true)?;
+    run(program(&server, &folder, name, arguments))
+}
+
+/// The extension into the server, the sidecar and the programs of `tests/` into the target folder.
+fn build(server: &Server, release: bool) -> Result<PathBuf, Problem> {
+    cargo_pgrx::install(server, release)?;
+    let mut build = cargo(&[
+        "build",
+        "--package",
+        "insforge-sidecar",
+        "--package",
+        "insforge-tests",
+        "--bins",
+    ]);
+    if release {
+        build.arg("--release");
+    }
+    run(build)?;
+    let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root().join("target"), PathBuf::from);
+    Ok(target.join(if release { "release" } else { "debug" }))
+}
+
+fn program(server: &Server, folder: &std::path::Path, name: &str, arguments: &[String]) -> Command {
+    let mut program = Command::new(folder.join(name));
+    program
+        .args(arguments)
+        .current_dir(root())
+        .env(PG_BIN, &server.bin);
+    program
+}
+
+/// Every test. The kinds run one after the other: the tests inside the server install a build of their
+/// own, over which the end-to-end tests' build is installed.
+pub fn test() -> Result<(), Problem> {
+    let started = Instant::now();
+    let server = ready()?;
+    let mut totals = Totals::default();
+    totals.run("unit", cargo(&["test"]))?;
+    cargo_pgrx::test(&server, &mut totals)?;
+    build(&server, false)?;
+    let mut end_to_end = cargo(&["test", "--package", "insforge-tests"]);
+    end_to_end.env(PG_BIN, &server.bin);
+    totals.run("end to end", end_to_end)?;
+    println!("\nAll kinds of test took {} s.", started.elapsed().as_secs());
+    totals.finish()
+}
+
+/// rustfmt and clippy on every crate.
+pub fn lint() -> Result<(), Problem> {
+    let server = ready()?;
+    run(command("cargo", &["fmt", "--all", "--check"]))?;
+    let clippy = |arguments: &[&str]| {
+        let mut clippy = cargo(&["clippy", "--all-targets"]);
+        clippy.args(arguments).args(["--", "-D", "warnings"]);
+        run(clippy)
+    };
+    clippy(&[])?;
+    clippy(&["--package", "insforge-tests"])?;
+    let feature = server.feature();
+    clippy(&[
+        "--package",
+        "insforge_integrations",
+        "--no-default-features",
+        "--features",
+        &feature,
+    ])
+}
