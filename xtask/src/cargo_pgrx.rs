@@ -13,7 +13,7 @@ const PACKAGE: &str = "insforge_integrations";
 ///
 /// # Errors
 /// It cannot be installed or initialised.
-pub fn ensure(server: &Server) -> Result<(), Problem> {
+pub(crate) fn ensure(server: &Server) -> Result<(), Problem> {
     let version = pinned_version()?;
     let found = output_of("cargo", &["pgrx", "--version"]).unwrap_or_default();
     if !found.ends_with(&format!(" {version}")) {
@@ -69,7 +69,7 @@ fn pinned_version() -> Result<String, Problem> {
 ///
 /// # Errors
 /// The build or the copying fails.
-pub fn install(server: &Server, release: bool) -> Result<(), Problem> {
+pub(crate) fn install(server: &Server, release: bool) -> Result<(), Problem> {
     let pg_config = server.pg_config();
     let mut install = command(
         "cargo",
@@ -89,7 +89,7 @@ pub fn install(server: &Server, release: bool) -> Result<(), Problem> {
 ///
 /// # Errors
 /// A test fails.
-pub fn test(server: &Server, totals: &mut Totals) -> Result<(), Problem> {
+pub(crate) fn test(server: &Server, totals: &mut Totals) -> Result<(), Problem> {
     let feature = server.feature();
     let mut test = command(
         "cargo",
@@ -117,6 +117,6 @@ pub fn test(server: &Server, totals: &mut Totals) -> Result<(), Problem> {
 }
 
 /// A cargo command for the crates outside the default members.
-pub fn cargo(arguments: &[&str]) -> Command {
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command("cargo", arguments)
 }

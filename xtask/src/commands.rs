@@ -13,7 +13,7 @@ use crate::totals::Totals;
 const PG_BIN: &str = "INSFORGE_TEST_PG_BIN";
 
 /// Installs what is missing.
-pub fn setup() -> Result<(), Problem> {
+pub(crate) fn setup() -> Result<(), Problem> {
     ready().map(|server| println!("Ready: Postgres {} in {}", server.major, server.bin.display()))
 }
 
@@ -24,14 +24,14 @@ fn ready() -> Result<Server, Problem> {
 }
 
 /// Builds everything and runs the demo.
-pub fn demo(arguments: &[String]) -> Result<(), Problem> {
+pub(crate) fn demo(arguments: &[String]) -> Result<(), Problem> {
     let server = ready()?;
     let folder = build(&server, false)?;
     run(program(&server, &folder, "demo", arguments))
 }
 
 /// Builds for release and runs a measuring program of `tests/`: `bench`, `chaos` or `interop`.
-pub fn measured(name: &str, arguments: &[String]) -> Result<(), Problem> {
+pub(crate) fn measured(name: &str, arguments: &[String]) -> Result<(), Problem> {
     let server = ready()?;
     let folder = build(&server, true)?;
     run(program(&server, &folder, name, arguments))
@@ -67,7 +67,7 @@ fn program(server: &Server, folder: &std::path::Path, name: &str, arguments: &[S
 
 /// Every test. The kinds run one after the other: the tests inside the server install a build of their
 /// own, over which the end-to-end tests' build is installed.
-pub fn test() -> Result<(), Problem> {
+pub(crate) fn test() -> Result<(), Problem> {
     let started = Instant::now();
     let server = ready()?;
     let mut totals = Totals::default();
@@ -82,7 +82,7 @@ pub fn test() -> Result<(), Problem> {
 }
 
 /// rustfmt and clippy on every crate.
-pub fn lint() -> Result<(), Problem> {
+pub(crate) fn lint() -> Result<(), Problem> {
     let server = ready()?;
     run(command("cargo", &["fmt", "--all", "--check"]))?;
     let clippy = |arguments: &[&str]| {

@@ -7,7 +7,7 @@ use crate::shell::{Problem, command, is_root, output_of, run};
 ///
 /// # Errors
 /// apt-get fails.
-pub fn ensure(wanted: &[&str]) -> Result<(), Problem> {
+pub(crate) fn ensure(wanted: &[&str]) -> Result<(), Problem> {
     if output_of("apt-get", &["--version"]).is_none() {
         println!(
             "This is not Debian or Ubuntu. Needed here: {}. Going on.",

@@ -9,21 +9,21 @@ use crate::shell::{Problem, is_root, output_of};
 const SUPPORTED: std::ops::RangeInclusive<u32> = 15..=18;
 
 /// An installed server.
-pub struct Server {
+pub(crate) struct Server {
     /// Major version: 15 becomes the feature `pg15`.
-    pub major: u32,
+    pub(crate) major: u32,
     /// Folder of `postgres`, `initdb` and `pg_config`.
-    pub bin: PathBuf,
+    pub(crate) bin: PathBuf,
 }
 
 impl Server {
     /// The cargo feature of this major.
-    pub fn feature(&self) -> String {
+    pub(crate) fn feature(&self) -> String {
         format!("pg{}", self.major)
     }
 
     /// Path of `pg_config`.
-    pub fn pg_config(&self) -> String {
+    pub(crate) fn pg_config(&self) -> String {
         self.bin.join("pg_config").display().to_string()
     }
 }
@@ -32,7 +32,7 @@ impl Server {
 ///
 /// # Errors
 /// No supported server is there after installing.
-pub fn ensure() -> Result<Server, Problem> {
+pub(crate) fn ensure() -> Result<Server, Problem> {
     if newest().is_none() {
         packages::ensure(&["postgresql"])?;
     }

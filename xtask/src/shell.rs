@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What went wrong, as a sentence for a person.
-pub type Problem = String;
+pub(crate) type Problem = String;
 
 /// The root of the workspace.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// A command in the workspace's root, without standard input: nothing may wait for a person.
-pub fn command(program: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
     command
@@ -23,7 +23,7 @@ pub fn command(program: &str, arguments: &[&str]) -> Command {
 ///
 /// # Errors
 /// The program does not start, or does not end with 0.
-pub fn run(mut command: Command) -> Result<(), Problem> {
+pub(crate) fn run(mut command: Command) -> Result<(), Problem> {
     let line = shown(&command);
     println!("\n$ {line}");
     let status = command
@@ -40,7 +40,7 @@ pub fn run(mut command: Command) -> Result<(), Problem> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_watched(mut command: Command, mut see: impl FnMut(&str)) -> Result<(), Problem> {
+pub(crate) fn run_watched(mut command: Command, mut see: impl FnMut(&str)) -> Result<(), Problem> {
     let line = shown(&command);
     println!("\n$ {line}");
     let mut child = command
@@ -65,7 +65,7 @@ pub fn run_watched(mut command: Command, mut see: impl FnMut(&str)) -> Result<()
 }
 
 /// What a program prints, or nothing where it is missing or fails.
-pub fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
+pub(crate) fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
     let output = command(program, arguments).stderr(Stdio::null()).output().ok()?;
     output
         .status
@@ -74,7 +74,7 @@ pub fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 /// Whether root runs us.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     output_of("id", &["-u"]).as_deref() == Some("0")
 }
 

@@ -7,7 +7,7 @@ use crate::shell::{Problem, run_watched};
 
 /// What has run so far.
 #[derive(Default)]
-pub struct Totals {
+pub(crate) struct Totals {
     lines: Vec<String>,
     passed: u64,
     failed: u64,
@@ -20,7 +20,7 @@ impl Totals {
     ///
     /// # Errors
     /// None today; the signature lets callers chain.
-    pub fn run(&mut self, kind: &str, command: Command) -> Result<(), Problem> {
+    pub(crate) fn run(&mut self, kind: &str, command: Command) -> Result<(), Problem> {
         let started = Instant::now();
         let outcome = run_watched(command, |line| self.see(kind, line));
         println!("-- {kind}: {} s", started.elapsed().as_secs());
@@ -48,7 +48,7 @@ impl Totals {
     ///
     /// # Errors
     /// Something failed.
-    pub fn finish(self) -> Result<(), Problem> {
+    pub(crate) fn finish(self) -> Result<(), Problem> {
         println!();
         for line in &self.lines {
             println!("{line}");
