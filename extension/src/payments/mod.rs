@@ -1,5 +1,6 @@
 //! Payments: the protocol's rules as SQL functions. Tables and state functions are in `sql/ledger`.
 
+mod doorbell;
 mod drop_guard;
 mod header;
 mod names;
