@@ -1,22 +1,30 @@
 //! x402 messages: the header codec, payments and requirements of versions 1 and 2 and of the hybrids in use,
 //! read into one normalised form that keeps the members it does not know.
 
+mod challenge;
 pub mod header;
 mod malformed;
 mod matching;
 mod network;
+mod offer;
 mod payment;
+mod price;
 mod reason;
 mod requirements;
+mod response;
 mod scheme;
 mod version;
 
+pub use challenge::{Challenge, Dialect, Dialects, payment_required};
 pub use malformed::{Malformed, Problem};
 pub use matching::candidates;
 pub use network::{Network, UnknownNetwork};
+pub use offer::{Offer, OfferError, Resource, Token, VouchedToken, payee};
 pub use payment::{Payment, SecretText};
+pub use price::Price;
 pub use reason::Reason;
 pub use requirements::{Extra, Requirements};
+pub use response::{SettleResult, settle_response, supported, verify_response};
 pub use scheme::Scheme;
 pub use version::Version;
 

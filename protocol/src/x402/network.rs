@@ -3,17 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Names seen for chain ids besides CAIP-2: upstream's v1 names, OKX's spellings of X Layer (which has no
-/// upstream name), and the short names of InsForge's guide. Lower case, spaces as dashes.
-const NAMES: &[(&str, u64)] = &[
-    ("x-layer", 196),
-    ("xlayer", 196),
-    ("x-layer-testnet", 1952),
-    ("xlayer-testnet", 1952),
+/// The names of upstream's v1 SDKs. Their schemas are closed lists: a v1 message under any other name is
+/// refused whole.
+const V1_NAMES: &[(&str, u64)] = &[
     ("ethereum", 1),
     ("sepolia", 11_155_111),
-    ("optimism", 10),
-    ("arbitrum", 42_161),
     ("abstract", 2741),
     ("abstract-testnet", 11_124),
     ("base", 8453),
@@ -33,6 +27,17 @@ const NAMES: &[(&str, u64)] = &[
     ("monad", 143),
     ("stable", 988),
     ("stable-testnet", 2201),
+];
+
+/// Further names in use: OKX's spellings of X Layer, which has no upstream name, and the short names of
+/// InsForge's guide. Lower case, spaces as dashes.
+const OTHER_NAMES: &[(&str, u64)] = &[
+    ("x-layer", 196),
+    ("xlayer", 196),
+    ("x-layer-testnet", 1952),
+    ("xlayer-testnet", 1952),
+    ("optimism", 10),
+    ("arbitrum", 42_161),
 ];
 
 /// An EVM chain. Its canonical text, given by `Display`, is CAIP-2: `eip155:196`.
@@ -57,6 +62,15 @@ impl Network {
     pub const fn chain_id(self) -> u64 {
         self.0
     }
+
+    /// The name that v1 messages use for the chain (x402 v1, "Network"); `None` where upstream has none, and
+    /// v1 messages carry CAIP-2.
+    pub fn v1_name(self) -> Option<&'static str> {
+        V1_NAMES
+            .iter()
+            .find(|(_, id)| *id == self.0)
+            .map(|(name, _)| *name)
+    }
 }
 
 impl FromStr for Network {
@@ -75,8 +89,9 @@ impl FromStr for Network {
                 .ok_or(UnknownNetwork);
         }
         let name = text.to_lowercase().replace(' ', "-");
-        NAMES
+        V1_NAMES
             .iter()
+            .chain(OTHER_NAMES)
             .find(|(known, _)| *known == name)
             .map(|(_, id)| Self(*id))
             .ok_or(UnknownNetwork)
@@ -118,7 +133,9 @@ mod tests {
             ("sei", 1329),
         ] {
             assert_eq!(name.parse(), Ok(Network::new(id)), "{name}");
+            assert_eq!(Network::new(id).v1_name(), Some(name));
         }
+        assert_eq!(Network::X_LAYER.v1_name(), None);
     }
 
     #[test]
