@@ -110,13 +110,6 @@ impl Settings {
         if matches!(self.facilitator.mode, FacilitatorMode::Mock) {
             warnings.push(format!("{}: mock mode, no payment is settled", OKX_MOCK.name()));
         }
-        if self.settler.grace < self.facilitator.call_timeout() {
-            warnings.push(format!(
-                "{}: shorter than {}; a stop may cut calls whose outcome is then unknown",
-                SETTLER_GRACE.name(),
-                OKX_TIMEOUT.name()
-            ));
-        }
         warnings
     }
 }

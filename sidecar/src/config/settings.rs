@@ -115,16 +115,6 @@ pub struct FacilitatorSettings {
     pub burst: usize,
 }
 
-impl FacilitatorSettings {
-    /// Longest time a call can take.
-    pub fn call_timeout(&self) -> Duration {
-        match &self.mode {
-            FacilitatorMode::Okx(okx) => okx.timeout,
-            FacilitatorMode::Mock => Duration::ZERO,
-        }
-    }
-}
-
 /// `[http]`
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HttpSettings {

@@ -71,7 +71,7 @@ options! {
     SETTLER_PING_INTERVAL: "settler.ping_interval", "INSFORGE_SIDECAR_PING_INTERVAL", Some("2500ms"), "duration, 100ms to 60s", SHOWN,
         "How often the listener's connection is tested; the answer must come within the same time. A half-open connection is found within twice this.";
     SETTLER_GRACE: "settler.grace", "INSFORGE_SIDECAR_GRACE", Some("25s"), "duration, 0s to 10m", SHOWN,
-        "How long a stop waits for calls in flight. A call cut off after that is recorded as unknown, never as failed.";
+        "How long a stop waits for calls in flight. A call cut off after that is recorded as unknown, never as failed, and another worker looks into it. Keep it below the time your service manager allows (Kubernetes: 30 s).";
     OKX_API_KEY: "okx.api_key", "OKX_API_KEY", None, "text", SECRET,
         "API key from the OKX Web3 developer portal; a key of the exchange is refused by OKX with 50114.";
     OKX_SECRET_KEY: "okx.secret_key", "OKX_SECRET_KEY", None, "text", SECRET,

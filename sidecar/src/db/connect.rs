@@ -7,6 +7,7 @@ use tokio_postgres::{Client, Config, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::DbError;
+use super::error::connect_cause;
 use crate::config::DatabaseSettings;
 use crate::tls::{self, TlsError};
 
@@ -57,7 +58,7 @@ impl Connector {
                 * 2;
             let cause = match timeout(limit, config.connect(self.tls.clone())).await {
                 Ok(Ok(connected)) => return Ok(connected),
-                Ok(Err(error)) => DbError::from(error).to_string(),
+                Ok(Err(error)) => connect_cause(error),
                 Err(_) => format!("no answer within {limit:?}"),
             };
             causes.push(format!("{}: {cause}", host_name(config)));

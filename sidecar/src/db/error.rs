@@ -72,6 +72,14 @@ impl From<tokio_postgres::Error> for DbError {
     }
 }
 
+/// Why a host could not be connected to.
+pub(super) fn connect_cause(error: tokio_postgres::Error) -> String {
+    match DbError::from(error) {
+        DbError::Broken(cause) => cause,
+        other => other.to_string(),
+    }
+}
+
 impl From<DbError> for LedgerError {
     fn from(error: DbError) -> Self {
         if error.blames_values() {

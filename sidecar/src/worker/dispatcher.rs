@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, trace};
 
 use super::plan::{Look, Plan};
 use super::{Core, Wake};
@@ -159,7 +159,10 @@ impl Part for Dispatcher {
                 self.poll_without_listener
             };
             match self.look(wake, &stop).await {
-                Ok(look) => plan.looked(Instant::now(), wake, look, poll),
+                Ok(look) => {
+                    trace!(wake = wake.as_str(), ?look, "looked at the queue");
+                    plan.looked(Instant::now(), wake, look, poll);
+                }
                 Err(error) => {
                     debug!(%error, "the queue could not be read");
                     plan.failed(Instant::now(), rand::random());

@@ -99,6 +99,6 @@ impl Core {
     pub(super) fn lost_before_sending(&self, flight: &Flight) {
         self.parts.limiter.give_back(1);
         self.parts.metrics.leases_lost.inc();
-        warn!(payment = %flight.lease().id, "lease lost before anything was sent; another worker has it");
+        warn!(payment = %flight.lease().id, "the lease was lost before anything was sent; nothing was");
     }
 }
