@@ -2,4 +2,6 @@
 //! buyer with a throw-away key, a strict and unreliable facilitator with a small chain of its own, and
 //! the real sidecar as a child process.
 
+pub mod buyer;
+pub mod cluster;
 pub mod standin;

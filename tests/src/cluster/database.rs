@@ -34,7 +34,11 @@ impl Database {
         let janitor = janitor.clone().map_err(|e| anyhow!(e))?;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         janitor.create(&name, template).await?;
-        Ok(Database { name, server, janitor })
+        Ok(Database {
+            name,
+            server,
+            janitor,
+        })
     }
 
     /// The cluster it lives in.

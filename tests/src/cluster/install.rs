@@ -6,11 +6,14 @@ use anyhow::{Context, Result};
 
 /// Names the `bin` folder of the server to test with. `cargo xtask` sets it to the server it has built
 /// the extension for.
-pub const BIN_VARIABLE: &str = "INSFORGE_TEST_PG_BIN";
+const BIN_VARIABLE: &str = "INSFORGE_TEST_PG_BIN";
 
 /// Folders that hold one folder per installed major version, and the path from there to the programs.
-const ROOTS: [(&str, &str); 3] =
-    [("/usr/lib/postgresql", "bin"), ("/opt/homebrew/opt", "bin"), ("/usr/local/opt", "bin")];
+const ROOTS: [(&str, &str); 3] = [
+    ("/usr/lib/postgresql", "bin"),
+    ("/opt/homebrew/opt", "bin"),
+    ("/usr/local/opt", "bin"),
+];
 
 /// An installed Postgres server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,16 +54,26 @@ fn candidates() -> Vec<PathBuf> {
     }
     for (root, rest) in ROOTS {
         let folders = std::fs::read_dir(root).into_iter().flatten().flatten();
-        bins.extend(folders.map(|folder| folder.path().join(rest)).filter(|bin| bin.join("initdb").exists()));
+        bins.extend(
+            folders
+                .map(|folder| folder.path().join(rest))
+                .filter(|bin| bin.join("initdb").exists()),
+        );
     }
     bins
 }
 
 fn inspect(bin: &Path) -> Result<Installation> {
-    let out = Command::new(bin.join("postgres")).arg("--version").output().context("`postgres` not run")?;
+    let out = Command::new(bin.join("postgres"))
+        .arg("--version")
+        .output()
+        .context("`postgres` not run")?;
     let text = String::from_utf8_lossy(&out.stdout);
     let major = major_version(&text).with_context(|| format!("not understood: {text:?}"))?;
-    Ok(Installation { bin: bin.to_owned(), major })
+    Ok(Installation {
+        bin: bin.to_owned(),
+        major,
+    })
 }
 
 /// Reads `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`, betas included.
@@ -76,7 +89,10 @@ mod tests {
 
     #[test]
     fn the_major_version_is_read_from_releases_and_betas() {
-        assert_eq!(major_version("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n"), Some(15));
+        assert_eq!(
+            major_version("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n"),
+            Some(15)
+        );
         assert_eq!(major_version("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(major_version(""), None);
     }

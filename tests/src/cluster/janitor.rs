@@ -21,8 +21,12 @@ enum Order {
 impl Janitor {
     pub(super) fn start(server: &'static Server) -> Result<Janitor> {
         let (orders, inbox) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new().name("janitor".to_owned()).spawn(move || runtime.block_on(work(server, inbox)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        thread::Builder::new()
+            .name("janitor".to_owned())
+            .spawn(move || runtime.block_on(work(server, inbox)))?;
         Ok(Janitor(orders))
     }
 
@@ -64,25 +68,36 @@ async fn create(
 ) -> Result<()> {
     let client = connect(server, "postgres").await?;
     if made.is_empty() {
-        client.batch_execute(&format!("CREATE ROLE {SIDECAR_ROLE} LOGIN")).await?;
+        client
+            .batch_execute(&format!("CREATE ROLE {SIDECAR_ROLE} LOGIN"))
+            .await?;
         made.insert(Template::Empty);
     }
     if !made.contains(&template) {
         let from = Template::Empty.database();
         let own = template.database();
-        client.batch_execute(&format!("DROP DATABASE IF EXISTS {own}")).await?;
-        client.batch_execute(&format!("CREATE DATABASE {own} TEMPLATE {from}")).await?;
+        client
+            .batch_execute(&format!("DROP DATABASE IF EXISTS {own}"))
+            .await?;
+        client
+            .batch_execute(&format!("CREATE DATABASE {own} TEMPLATE {from}"))
+            .await?;
         template.fill(&connect(server, own).await?).await?;
         made.insert(template);
     }
     let clone = format!(r#"CREATE DATABASE "{name}" TEMPLATE {}"#, template.database());
-    client.batch_execute(&clone).await.with_context(|| format!("database {name}"))
+    client
+        .batch_execute(&clone)
+        .await
+        .with_context(|| format!("database {name}"))
 }
 
 /// A connection whose driver stops with the client, so that the template is free again at once.
 async fn connect(server: &Server, database: &str) -> Result<Client> {
     let url = server.url("postgres", database);
-    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.context("connection refused")?;
+    let (client, connection) = tokio_postgres::connect(&url, NoTls)
+        .await
+        .context("connection refused")?;
     tokio::spawn(connection);
     Ok(client)
 }

@@ -9,7 +9,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { fsync: true, settings: Vec::new() }
+        Options {
+            fsync: true,
+            settings: Vec::new(),
+        }
     }
 }
 

@@ -46,17 +46,27 @@ impl Server {
             let port = free_port()?;
             match Supervisor::start(&installation, port, options) {
                 Ok((supervisor, dir)) => {
-                    return Ok(Server { port, dir, installation, supervisor: Mutex::new(supervisor) });
+                    return Ok(Server {
+                        port,
+                        dir,
+                        installation,
+                        supervisor: Mutex::new(supervisor),
+                    });
                 }
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("not tried")).context("no Postgres cluster"))
+        Err(last
+            .unwrap_or_else(|| anyhow::anyhow!("not tried"))
+            .context("no Postgres cluster"))
     }
 
     /// Connection string for a user and a database.
     pub fn url(&self, user: &str, database: &str) -> String {
-        format!("postgres://{user}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+        format!(
+            "postgres://{user}@127.0.0.1:{}/{database}?sslmode=disable",
+            self.port
+        )
     }
 
     /// What a person types to look into a database.
@@ -84,12 +94,20 @@ impl Supervisor {
     fn start(installation: &Installation, port: u16, options: &Options) -> Result<(Supervisor, PathBuf)> {
         let mut command = unprivileged_shell(Path::new("/"))?;
         command.arg(include_str!("supervise.sh")).arg("supervise");
-        command.arg(&installation.bin).arg(PARENT).arg(port.to_string()).args(options.lines());
+        command
+            .arg(&installation.bin)
+            .arg(PARENT)
+            .arg(port.to_string())
+            .args(options.lines());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("shell not started")?;
         let commands = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().context("no pipe from the shell")?);
-        let mut supervisor = Supervisor { child, commands, answers };
+        let mut supervisor = Supervisor {
+            child,
+            commands,
+            answers,
+        };
         let dir = supervisor.line()?;
         supervisor.expect_ok("initdb and start")?;
         Ok((supervisor, PathBuf::from(dir)))
@@ -97,7 +115,9 @@ impl Supervisor {
 
     fn line(&mut self) -> Result<String> {
         let mut line = String::new();
-        self.answers.read_line(&mut line).context("the supervisor is gone")?;
+        self.answers
+            .read_line(&mut line)
+            .context("the supervisor is gone")?;
         Ok(line.trim_end().to_owned())
     }
 
@@ -136,7 +156,12 @@ fn unprivileged_shell(cwd: &Path) -> Result<Command> {
         shell
     };
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into());
-    command.env_clear().env("PATH", path).env("LC_ALL", "C").current_dir(cwd).process_group(0);
+    command
+        .env_clear()
+        .env("PATH", path)
+        .env("LC_ALL", "C")
+        .current_dir(cwd)
+        .process_group(0);
     Ok(command)
 }
 

@@ -33,7 +33,10 @@ impl Template {
     /// Fills the template, on a connection to it as superuser.
     pub(super) async fn fill(self, client: &Client) -> Result<()> {
         if matches!(self, Template::InsForge | Template::InsForgeExtension) {
-            client.batch_execute(INSFORGE).await.context("fixtures/insforge.sql")?;
+            client
+                .batch_execute(INSFORGE)
+                .await
+                .context("fixtures/insforge.sql")?;
         }
         if matches!(self, Template::Extension | Template::InsForgeExtension) {
             let install = "CREATE EXTENSION insforge_integrations";
@@ -42,7 +45,10 @@ impl Template {
                  `cargo xtask test` does it",
             )?;
             let grant = format!("SELECT insforge.grant_sidecar('{SIDECAR_ROLE}')");
-            client.batch_execute(&grant).await.context("insforge.grant_sidecar")?;
+            client
+                .batch_execute(&grant)
+                .await
+                .context("insforge.grant_sidecar")?;
         }
         Ok(())
     }

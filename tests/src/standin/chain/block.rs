@@ -40,6 +40,13 @@ impl Block {
         for part in [number, timestamp, fork] {
             seed.extend_from_slice(&part.to_be_bytes());
         }
-        Block { number, hash: keccak256(seed), parent, timestamp, txs: Vec::new(), undo: Vec::new() }
+        Block {
+            number,
+            hash: keccak256(seed),
+            parent,
+            timestamp,
+            txs: Vec::new(),
+            undo: Vec::new(),
+        }
     }
 }

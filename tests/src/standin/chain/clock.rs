@@ -10,7 +10,9 @@ pub struct ChainClock {
 impl ChainClock {
     /// Seconds since 1970 as the chain and the facilitator see them.
     pub fn now(&self) -> u64 {
-        let real = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let real = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs());
         real.saturating_add_signed(self.offset.load(Ordering::Relaxed))
     }
 

@@ -42,7 +42,8 @@ impl Chain {
 
     /// The block that a tag means.
     pub fn block(&self, tag: Tag) -> Option<&Block> {
-        self.resolve(tag).and_then(|number| self.blocks.get(usize::try_from(number).ok()?))
+        self.resolve(tag)
+            .and_then(|number| self.blocks.get(usize::try_from(number).ok()?))
     }
 
     /// The receipt of an included transaction.
@@ -60,25 +61,44 @@ impl Chain {
         let first = usize::try_from(filter.from).unwrap_or(usize::MAX);
         let last = usize::try_from(filter.to).unwrap_or(usize::MAX);
         let blocks = self.blocks.iter().take(last.saturating_add(1)).skip(first);
-        let receipts = blocks.flat_map(|b| &b.txs).filter_map(|tx| self.receipts.get(&tx.hash));
-        receipts.flat_map(|r| &r.logs).filter(|log| filter.matches(log)).cloned().collect()
+        let receipts = blocks
+            .flat_map(|b| &b.txs)
+            .filter_map(|tx| self.receipts.get(&tx.hash));
+        receipts
+            .flat_map(|r| &r.logs)
+            .filter(|log| filter.matches(log))
+            .cloned()
+            .collect()
     }
 
     /// What had become of a nonce when block `at` was the newest: read from the logs, as the ledger
     /// knows only the present.
     pub fn nonce_at(&self, token: Address, payer: Address, nonce: B256, at: u64) -> Option<NonceState> {
-        let topics = vec![vec![TOPIC_USED, TOPIC_CANCELED], vec![payer.into_word()], vec![nonce]];
+        let topics = vec![
+            vec![TOPIC_USED, TOPIC_CANCELED],
+            vec![payer.into_word()],
+            vec![nonce],
+        ];
         let now = self.ledger.nonce(token, payer, nonce)?;
         if at >= self.tip().number {
             return Some(now);
         }
-        let filter = LogFilter { from: 0, to: at, addresses: vec![token], topics };
+        let filter = LogFilter {
+            from: 0,
+            to: at,
+            addresses: vec![token],
+            topics,
+        };
         (!self.logs(&filter).is_empty()).then_some(now)
     }
 
     /// Every transfer in the present history, each with its nonce.
     pub fn transfers(&self) -> Vec<TransferSeen> {
-        let filter = LogFilter { from: 0, to: u64::MAX, ..LogFilter::default() };
+        let filter = LogFilter {
+            from: 0,
+            to: u64::MAX,
+            ..LogFilter::default()
+        };
         let logs = self.logs(&filter);
         let nonce_before = |at: usize| {
             let used = logs.get(at.checked_sub(1)?)?;
@@ -102,6 +122,9 @@ impl Chain {
 
     /// Transfers that a nonce authorised: more than one would be a broken chain.
     pub fn transfers_of(&self, nonce: B256) -> Vec<TransferSeen> {
-        self.transfers().into_iter().filter(|t| t.nonce == Some(nonce)).collect()
+        self.transfers()
+            .into_iter()
+            .filter(|t| t.nonce == Some(nonce))
+            .collect()
     }
 }

@@ -53,7 +53,10 @@ pub struct Ledger {
 
 impl Ledger {
     pub(super) fn new(tokens: Tokens) -> Ledger {
-        Ledger { tokens, ..Ledger::default() }
+        Ledger {
+            tokens,
+            ..Ledger::default()
+        }
     }
 
     /// The token contract at `address`.
@@ -64,7 +67,10 @@ impl Ledger {
     /// `balanceOf(holder)`; zero where there is no contract.
     pub fn balance(&self, token: Address, holder: Address) -> U256 {
         let unfunded = || self.tokens.get(&token).map_or(U256::ZERO, |t| t.default_balance);
-        self.balances.get(&(token, holder)).copied().unwrap_or_else(unfunded)
+        self.balances
+            .get(&(token, holder))
+            .copied()
+            .unwrap_or_else(unfunded)
     }
 
     /// What became of the nonce, if anything.
@@ -157,7 +163,10 @@ impl Ledger {
         value: U256,
         undo: &mut Vec<Undo>,
     ) -> Result<(), Revert> {
-        let left = self.balance(token, from).checked_sub(value).ok_or(Revert::Balance)?;
+        let left = self
+            .balance(token, from)
+            .checked_sub(value)
+            .ok_or(Revert::Balance)?;
         self.set_balance(token, from, left, undo);
         let sum = self.balance(token, to).saturating_add(value);
         self.set_balance(token, to, sum, undo);

@@ -38,16 +38,28 @@ pub(super) struct Event {
 
 impl Event {
     pub(super) fn used(token: Address, payer: Address, nonce: B256) -> Event {
-        Event { address: token, topics: vec![TOPIC_USED, payer.into_word(), nonce], data: Vec::new() }
+        Event {
+            address: token,
+            topics: vec![TOPIC_USED, payer.into_word(), nonce],
+            data: Vec::new(),
+        }
     }
 
     pub(super) fn canceled(token: Address, payer: Address, nonce: B256) -> Event {
-        Event { address: token, topics: vec![TOPIC_CANCELED, payer.into_word(), nonce], data: Vec::new() }
+        Event {
+            address: token,
+            topics: vec![TOPIC_CANCELED, payer.into_word(), nonce],
+            data: Vec::new(),
+        }
     }
 
     pub(super) fn transfer(token: Address, from: Address, to: Address, value: U256) -> Event {
         let topics = vec![TOPIC_TRANSFER, from.into_word(), to.into_word()];
-        Event { address: token, topics, data: value.to_be_bytes_vec() }
+        Event {
+            address: token,
+            topics,
+            data: value.to_be_bytes_vec(),
+        }
     }
 }
 
@@ -69,11 +81,19 @@ impl LogFilter {
     pub fn matches(&self, log: &Log) -> bool {
         let address = self.addresses.is_empty() || self.addresses.contains(&log.address);
         let range = (self.from..=self.to).contains(&log.block);
-        address && range && self.topics.iter().enumerate().all(|(at, wanted)| passes(log, at, wanted))
+        address
+            && range
+            && self
+                .topics
+                .iter()
+                .enumerate()
+                .all(|(at, wanted)| passes(log, at, wanted))
     }
 }
 
 /// A position that the filter names must exist in the log, even when any value will do.
 fn passes(log: &Log, at: usize, wanted: &[B256]) -> bool {
-    log.topics.get(at).is_some_and(|topic| wanted.is_empty() || wanted.contains(topic))
+    log.topics
+        .get(at)
+        .is_some_and(|topic| wanted.is_empty() || wanted.contains(topic))
 }

@@ -13,9 +13,9 @@ mod logs;
 mod produce;
 mod reorg;
 mod state;
-mod token;
 #[cfg(test)]
 mod tests;
+mod token;
 mod tx;
 
 pub use block::{Block, Tag};

@@ -88,8 +88,21 @@ fn place(events: Vec<Event>, block: &Block, tx: B256, tx_index: u64, next: &mut 
     let number = |event: Event| {
         let index = *next;
         *next += 1;
-        let Event { address, topics, data } = event;
-        Log { address, topics, data, block: block.number, block_hash: block.hash, tx, tx_index, index }
+        let Event {
+            address,
+            topics,
+            data,
+        } = event;
+        Log {
+            address,
+            topics,
+            data,
+            block: block.number,
+            block_hash: block.hash,
+            tx,
+            tx_index,
+            index,
+        }
     };
     events.into_iter().map(number).collect()
 }

@@ -23,7 +23,11 @@ pub struct Timing {
 impl Default for Timing {
     /// X Layer makes a block a second; its finality of half an hour is cut to what a test can wait for.
     fn default() -> Timing {
-        Timing { block_seconds: 1, safe_lag: 1, finalized_lag: 3 }
+        Timing {
+            block_seconds: 1,
+            safe_lag: 1,
+            finalized_lag: 3,
+        }
     }
 }
 
@@ -85,7 +89,11 @@ impl Chain {
         seed.extend_from_slice(&self.sent.to_be_bytes());
         seed.extend_from_slice(self.blocks[0].timestamp.to_be_bytes().as_slice());
         let hash = keccak256(seed);
-        self.mempool.push(Tx { hash, submitter, actions });
+        self.mempool.push(Tx {
+            hash,
+            submitter,
+            actions,
+        });
         hash
     }
 
