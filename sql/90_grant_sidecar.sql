@@ -9,9 +9,13 @@ BEGIN
     x402.submit(jsonb, jsonb, text, text, text, boolean), x402.claim(text, integer, interval, text[]),
     x402.begin_settle(uuid[], bigint[]), x402.finish(jsonb), x402.extend_leases(uuid[], bigint[], interval),
     x402.release(uuid[], bigint[]), x402.next_due(text[]), x402.explain(uuid),
+    x402.unproven(text, bigint, bigint, uuid, integer), x402.confirm(jsonb), x402.record_transfers(jsonb),
+    x402.scan_claim(text, text, interval, bigint), x402.scan_advance(text, bigint, bigint, text, interval),
+    x402.scan_targets(text),
     x402.record_settled(text, text, text, text, text, text, integer, text, text, text, text)
     TO %s', sidecar);
-  EXECUTE format('GRANT SELECT ON x402.authorizations, x402.queue, x402.events, x402.vouched_assets TO %s', sidecar);
+  EXECUTE format('GRANT SELECT ON x402.authorizations, x402.queue, x402.events, x402.vouched_assets,
+    x402.scan_cursors TO %s', sidecar);
   EXECUTE format('GRANT SELECT ON @extschema@.x402_payments TO %s', sidecar);
 END $fn$;
 COMMENT ON FUNCTION insforge.grant_sidecar(regrole) IS

@@ -55,6 +55,9 @@ BEGIN
                   WHERE tx_first', ledger);
   EXECUTE format('CREATE UNIQUE INDEX x402_payments_tx_log ON %s (network, tx_hash, log_index)
                   WHERE log_index IS NOT NULL', ledger);
+  EXECUTE format('CREATE INDEX x402_payments_unproven ON %s (network, id)
+    WHERE status = ''settled'' AND finality <> ''finalized'' AND nonce IS NOT NULL AND NOT mock', ledger);
+  EXECUTE format('CREATE INDEX x402_payments_targets ON %s (network, asset, pay_to) WHERE nonce IS NOT NULL', ledger);
   EXECUTE format('CREATE INDEX IF NOT EXISTS idx_x402_payments_payer ON %s (payer_address)', ledger);
   EXECUTE format('CREATE INDEX IF NOT EXISTS idx_x402_payments_created ON %s (created_at DESC)', ledger);
   PERFORM x402._protect_ledger(ledger);

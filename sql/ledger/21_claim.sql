@@ -6,7 +6,8 @@
 CREATE FUNCTION x402.claim(worker text, batch integer, lease interval, statuses text[] DEFAULT '{pending}')
 RETURNS TABLE (id uuid, lease_token bigint, status text, attempt integer, uncertain boolean, network text,
   asset text, payer text, pay_to text, value text, nonce text, scheme text, valid_after text,
-  valid_before text, tx_hash text, payment jsonb, requirements jsonb, now_unix bigint)
+  valid_before text, tx_hash text, payment jsonb, requirements jsonb, now_unix bigint,
+  created_unix bigint, since_unix bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 #variable_conflict use_column
 DECLARE
@@ -39,7 +40,8 @@ BEGIN
   RETURN QUERY
   SELECT p.id, q.lease_token, q.status, q.attempts, q.uncertain, p.network, p.asset, p.payer_address, p.pay_to,
     p.value::text, p.nonce, p.scheme, a.valid_after::text, a.valid_before::text, p.tx_hash, a.payment,
-    a.requirements, now_s
+    a.requirements, now_s, floor(extract(epoch FROM p.created_at))::bigint,
+    (SELECT floor(extract(epoch FROM e.at))::bigint FROM x402.events e WHERE e.payment_id = p.id ORDER BY e.id DESC LIMIT 1)
   FROM x402.queue q
   JOIN @extschema@.x402_payments p ON p.id = q.payment_id
   JOIN x402.authorizations a ON a.payment_id = q.payment_id

@@ -6,19 +6,6 @@ CREATE TYPE x402.outcome AS (
   block_hash text, finality text, reason text, class text, retry_after_ms bigint, evidence jsonb, mock boolean
 );
 
--- The status an outcome leads to. After one attempt of unknown outcome a refusal proves nothing: it may
--- say "nonce used" because that attempt paid. IMMUTABLE.
-CREATE FUNCTION x402._next_status(outcome text, class text, uncertain boolean, proven boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-RETURN CASE
-  WHEN outcome IN ('settled', 'submitted') AND proven THEN outcome
-  WHEN outcome = 'accepted' THEN 'accepted'
-  WHEN outcome = 'expired' AND NOT uncertain THEN 'expired'
-  WHEN outcome IN ('refused', 'not_sent') AND class = 'final' AND NOT uncertain THEN 'failed'
-  WHEN outcome = 'not_sent' AND NOT uncertain THEN 'pending'
-  ELSE 'unknown'
-END;
-
 -- Whether another payment already owns the transaction, so that it cannot prove this one.
 CREATE FUNCTION x402._is_taken(payment_id uuid, in_network text, hash text, in_log_index integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $fn$
@@ -28,12 +15,22 @@ BEGIN
       AND (p.log_index IS NULL OR in_log_index IS NULL OR p.log_index = in_log_index));
 END $fn$;
 
--- Given outcomes joined with the leases that still hold, each with the status it leads to.
+-- Whether the very log that is named as proof proves another payment already.
+CREATE FUNCTION x402._is_disputed(payment_id uuid, in_network text, hash text, in_log_index integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  RETURN in_log_index IS NOT NULL AND EXISTS (SELECT FROM @extschema@.x402_payments p
+    WHERE p.network = in_network AND p.tx_hash = hash AND p.log_index = in_log_index AND p.id <> payment_id);
+END $fn$;
+
+-- Given outcomes joined with the leases that still hold, each with the status it leads to
+-- (x402._next_status, protocol/src/ledger/next_status.rs).
 CREATE FUNCTION x402._decide(outcomes jsonb)
 RETURNS TABLE (given x402.outcome, held x402.queue, to_status text, tx_hash text, reason text)
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
   WITH held AS (
-    SELECT o AS given, q AS held, p.network, lower(o.tx_hash) AS hash
+    SELECT o AS given, q AS held, p.network,
+      CASE WHEN lower(o.tx_hash) ~ '^0x[0-9a-f]{64}$' THEN lower(o.tx_hash) END AS hash
     FROM jsonb_populate_recordset(NULL::x402.outcome, outcomes) AS o
     JOIN x402.queue q ON q.payment_id = o.id AND q.lease_token = o.lease_token
     JOIN @extschema@.x402_payments p ON p.id = o.id
@@ -42,13 +39,14 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
     SELECT given, held, hash,
       row_number() OVER (PARTITION BY network, hash, (given).log_index ORDER BY (held).payment_id) > 1
         AND hash IS NOT NULL
-      OR x402._is_taken((held).payment_id, network, hash, (given).log_index) AS taken
+      OR x402._is_taken((held).payment_id, network, hash, (given).log_index) AS taken,
+      x402._is_disputed((held).payment_id, network, hash, (given).log_index) AS disputed
     FROM held
   )
   SELECT given, held,
-    x402._next_status((given).outcome, (given).class, (held).uncertain,
-      coalesce((given).mock, false) OR hash ~ '^0x[0-9a-f]{64}$' AND NOT taken),
-    CASE WHEN hash ~ '^0x[0-9a-f]{64}$' AND NOT taken THEN hash END,
+    x402._next_status((held).status, (given).outcome, (given).class, (held).uncertain,
+      coalesce((given).mock, false) OR hash IS NOT NULL AND NOT taken, disputed),
+    CASE WHEN NOT taken THEN hash END,
     CASE WHEN taken THEN 'tx_hash_of_another_payment' ELSE (given).reason END
   FROM checked
 $fn$;
@@ -72,15 +70,16 @@ BEGIN
       error_reason = CASE WHEN d.to_status IN ('settled', 'submitted', 'accepted') THEN NULL ELSE d.reason END,
       mock = p.mock OR coalesce((d.given).mock, false)
     FROM decided d WHERE p.id = (d.held).payment_id
+      AND ((d.given).outcome <> 'waiting' OR d.to_status <> (d.held).status)
   ), closed AS (
     DELETE FROM x402.queue q USING decided d
-    WHERE q.payment_id = (d.held).payment_id AND d.to_status IN ('settled', 'failed', 'expired')
+    WHERE q.payment_id = (d.held).payment_id AND d.to_status IN ('settled', 'failed', 'expired', 'review')
   ), waiting AS (
     UPDATE x402.queue q SET status = d.to_status, lease_token = NULL, leased_by = NULL, leased_until = NULL,
       uncertain = q.uncertain OR d.to_status = 'unknown',
       due_at = now() + coalesce((d.given).retry_after_ms, 1000) * interval '1 ms'
     FROM decided d
-    WHERE q.payment_id = (d.held).payment_id AND d.to_status NOT IN ('settled', 'failed', 'expired')
+    WHERE q.payment_id = (d.held).payment_id AND d.to_status NOT IN ('settled', 'failed', 'expired', 'review')
   ), written AS (
     INSERT INTO x402.events (payment_id, from_status, to_status, actor, evidence)
     SELECT (d.held).payment_id, (d.held).status, d.to_status, (d.held).leased_by,
@@ -98,7 +97,9 @@ END $fn$;
 COMMENT ON FUNCTION x402.finish(jsonb) IS
 'Records outcomes of leased payments, many in one transaction, and returns for each the status it has
 now and whether the outcome was applied; it is not where the lease was lost (fencing).
-Array of {id, lease_token, outcome: settled|submitted|accepted|refused|not_sent|unknown|expired, tx_hash?,
+Array of {id, lease_token, outcome: settled|submitted|accepted|refused|not_sent|
+unknown|expired|waiting|canceled|lapsed|contradicted, tx_hash?,
 log_index?, block_number?, block_hash?, finality?, reason?, class?, retry_after_ms?, evidence?, mock?}.
-VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: no rows. Errors: X4201 for a move that is not allowed.
+VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: no rows. A word that makes no sense for a payment leaves
+it open. Errors: 22P02 for malformed values.
 Execute: owner and sidecar roles.';

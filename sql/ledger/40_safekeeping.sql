@@ -6,3 +6,4 @@ SELECT pg_catalog.pg_extension_config_dump('x402.events_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('x402.lease_tokens', '');
 SELECT pg_catalog.pg_extension_config_dump('x402.vouched_assets', '');
 SELECT pg_catalog.pg_extension_config_dump('x402.settings', '');
+SELECT pg_catalog.pg_extension_config_dump('x402.scan_cursors', '');

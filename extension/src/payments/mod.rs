@@ -1,9 +1,13 @@
 //! Payments: the protocol's rules as SQL functions. Tables and state functions are in `sql/ledger`.
 
+mod challenge;
 mod doorbell;
 mod drop_guard;
 mod header;
 mod names;
+mod selling;
+mod signing;
+mod next_status;
 mod transitions;
 mod verify;
 #[cfg(any(test, feature = "pg_test"))]

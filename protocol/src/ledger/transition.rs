@@ -172,7 +172,7 @@ mod tests {
                     .filter(|t| reached.contains(&t.from))
                     .map(|t| t.to)
                     .collect();
-                if !next.into_iter().fold(false, |grew, s| reached.insert(s) || grew) {
+                if !next.into_iter().fold(false, |grew, s| reached.insert(s) | grew) {
                     break;
                 }
             }
