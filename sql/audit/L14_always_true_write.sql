@@ -1,0 +1,28 @@
+-- A constant true lets everybody whom the policy applies to write every row.
+CREATE FUNCTION insforge.lint_l14(context insforge.audit_context) RETURNS SETOF insforge.finding
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+  SELECT 'L14', CASE WHEN 'anon' = ANY (p.runtime) THEN 'critical' ELSE 'warning' END, 'security', 'A write policy lets everything through',
+    format('The %s allows %s of any row to %s.', p.object, CASE p.command WHEN 'ALL' THEN 'every change' ELSE p.command END,
+           insforge.audit_policy_roles(p.roles)),
+    p.object,
+    'State whose rows may be written. To let only the server write, drop the policy.',
+    (SELECT format('ALTER POLICY %I ON %s TO authenticated%s%s;', p.name, t.id::regclass,
+              CASE WHEN p.command <> 'INSERT' THEN format(' USING (%s)', o.test) END,
+              CASE WHEN p.command <> 'DELETE' THEN format(' WITH CHECK (%s)', o.test) END)
+     FROM insforge.audit_owner_test(t.id, insforge.audit_owner_column(t.id)) o (test)
+     WHERE o.test IS NOT NULL AND 'authenticated' = ANY (p.runtime) AND p.command <> 'ALL'),
+    'L14:' || p.object
+  FROM unnest(context.tables) t CROSS JOIN unnest(t.policies) p
+  WHERE p.permissive AND (cardinality(p.runtime) > 0 OR 0 = ANY (p.roles))
+    AND CASE p.command
+      WHEN 'INSERT' THEN (p.check_expr).always_true
+      WHEN 'UPDATE' THEN (p.using_expr).always_true OR ((p.check_expr).always_true AND cardinality((p.using_expr).pins) = 0)
+      WHEN 'DELETE' THEN (p.using_expr).always_true
+      WHEN 'ALL' THEN (p.using_expr).always_true OR (p.check_expr).always_true
+    END
+    AND NOT (p.command = 'INSERT' AND insforge.audit_payment_table(t.id))  -- L41
+    AND NOT insforge.audit_fenced(t.policies, p)
+$fn$;
+COMMENT ON FUNCTION insforge.lint_l14(insforge.audit_context) IS
+'L14 always_true_write, described in docs/lints/L14_always_true_write.md. STABLE, PARALLEL SAFE. Execute: whoever may audit.';
