@@ -2,6 +2,7 @@
 //! read into one normalised form that keeps the members it does not know.
 
 mod challenge;
+mod domain;
 pub mod header;
 mod malformed;
 mod matching;
@@ -16,11 +17,12 @@ mod scheme;
 mod version;
 
 pub use challenge::{Challenge, Dialect, Dialects, payment_required};
+pub use domain::{domain_json, read_domain};
 pub use malformed::{Malformed, Problem};
 pub use matching::candidates;
 pub use network::{Network, UnknownNetwork};
 pub use offer::{Offer, OfferError, Resource, Token, VouchedToken, payee};
-pub use payment::{Payment, SecretText};
+pub use payment::{Payment, SecretText, signed_message};
 pub use price::Price;
 pub use reason::Reason;
 pub use requirements::{Extra, Requirements};

@@ -83,7 +83,12 @@ fn read_authorization(payload: &Value) -> Result<Authorization, Reason> {
     if optional(payload, "authorization").is_none() && optional(payload, "permit2Authorization").is_some() {
         return Err(Reason::PayloadType);
     }
-    let message = object(payload, "authorization").map_err(Reason::Payload)?;
+    signed_message(object(payload, "authorization").map_err(Reason::Payload)?)
+}
+
+/// Reads the message of an EIP-3009 authorization as it travels, every member as text. Errors:
+/// [`Reason::Payload`] naming the member.
+pub fn signed_message(message: &Value) -> Result<Authorization, Reason> {
     let read = || {
         Ok(Authorization {
             from: address(message, "from")?,

@@ -1,0 +1,73 @@
+-- Entering a payment for something that is delivered here.
+
+CREATE FUNCTION x402.sell(payment jsonb, requirements jsonb, resource text, method text DEFAULT NULL,
+  body_sha256 text DEFAULT NULL, verified boolean DEFAULT false, hold boolean DEFAULT false,
+  max_unsettled integer DEFAULT NULL) RETURNS x402.sale
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  sold uuid := x402.submit(payment, requirements, resource, method, body_sha256, verified);
+  sale x402.sale := x402._sale(sold);
+  first boolean := false;
+BEGIN
+  IF sale.delivery IS NULL THEN
+    INSERT INTO x402.deliveries (payment_id, payer) VALUES (sold, sale.payer) ON CONFLICT DO NOTHING;
+    first := FOUND;
+    sale.delivery := 'open';
+  END IF;
+  IF first AND max_unsettled IS NOT NULL THEN
+    PERFORM x402._limit_unsettled(sale.payer, max_unsettled);
+  END IF;
+  IF first AND hold THEN
+    PERFORM x402._hold(sold);
+  END IF;
+  IF NOT coalesce(hold, false) THEN
+    PERFORM x402.settle_now(sold);
+  END IF;
+  RETURN sale;
+END $fn$;
+COMMENT ON FUNCTION x402.sell(jsonb, jsonb, text, text, text, boolean, boolean, integer) IS
+'x402.submit() for a resource that is delivered under a claim (x402.claim_delivery). hold: do not settle before
+x402.settle_now() is called, for sellers who answer first; the payment runs out if that never happens.
+max_unsettled: how many payments of this payer may be open at once. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER.
+NULL: as x402.submit(). Errors: those of x402.submit(); X4301 where the payer has too many open payments, and
+nothing is recorded. Execute: owner and sidecar roles.';
+
+-- Payments of one payer are counted one after the other, else the limit could be passed by asking at once.
+CREATE FUNCTION x402._limit_unsettled(in_payer text, max_unsettled integer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('x402 unsettled ' || in_payer, 0));
+  UPDATE x402.deliveries d SET unsettled = false
+  FROM @extschema@.x402_payments p
+  WHERE d.payer = in_payer AND d.unsettled AND p.id = d.payment_id
+    AND p.status IN ('settled', 'failed', 'expired', 'review');
+  IF (SELECT count(*) FROM x402.deliveries d WHERE d.payer = in_payer AND d.unsettled) > max_unsettled THEN
+    RAISE EXCEPTION 'too_many_unsettled: the payer has % payments that are not settled yet', max_unsettled
+      USING ERRCODE = 'X4301', HINT = 'Wait until they are settled, then send the same payment again.';
+  END IF;
+END $fn$;
+COMMENT ON FUNCTION x402._limit_unsettled(text, integer) IS
+'Raises X4301 where a payer has more open payments than allowed. VOLATILE, PARALLEL UNSAFE. Execute: owner.';
+
+-- Nobody settles a held payment; at validBefore it becomes due, and the worker finds it expired. One that a
+-- worker has its hands on is not held any more.
+CREATE FUNCTION x402._hold(in_payment_id uuid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
+  UPDATE x402.queue SET due_at = to_timestamp(least(valid_before, 253402300799)::float8)
+  WHERE payment_id = in_payment_id AND status = 'pending' AND attempts = 0 AND lease_token IS NULL
+$fn$;
+COMMENT ON FUNCTION x402._hold(uuid) IS
+'Puts settling off until x402.settle_now(). VOLATILE, PARALLEL UNSAFE. Execute: owner.';
+
+CREATE FUNCTION x402.settle_now(payment_id uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+BEGIN
+  UPDATE x402.queue q SET due_at = now()
+  WHERE q.payment_id = settle_now.payment_id AND q.status = 'pending' AND q.attempts = 0
+    AND q.lease_token IS NULL AND q.due_at > now();
+  RETURN FOUND;
+END $fn$;
+COMMENT ON FUNCTION x402.settle_now(uuid) IS
+'Lets a held payment be settled; whether it was held. One that waits for a retry keeps its time. VOLATILE,
+PARALLEL UNSAFE, SECURITY DEFINER. NULL: false. Execute: owner and sidecar roles.';

@@ -1,0 +1,131 @@
+-- Who delivers, and what was delivered. A claim is a lease with a rising token, like a worker's: a gateway
+-- that lost it changes nothing any more.
+
+-- Most times that a buyer may break off an answer too large to keep and have it fetched anew.
+CREATE FUNCTION x402._max_interrupted() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp RETURN 3;
+
+CREATE FUNCTION x402.claim_delivery(payment_id uuid, worker text, lease interval, settled_only boolean DEFAULT true)
+RETURNS TABLE (token bigint, state text, status text, busy_ms bigint, answer_status integer,
+  answer_headers jsonb, answer_body bytea)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+DECLARE
+  now_at timestamptz := clock_timestamp();
+  held x402.deliveries;
+  paid text;
+BEGIN
+  IF worker IS NULL OR lease IS NULL OR settled_only IS NULL OR lease <= interval '0' THEN
+    RAISE invalid_parameter_value USING MESSAGE = 'worker, a positive lease and settled_only are needed';
+  END IF;
+  SELECT * INTO held FROM x402.deliveries d WHERE d.payment_id = claim_delivery.payment_id FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  SELECT p.status INTO paid FROM @extschema@.x402_payments p WHERE p.id = held.payment_id;
+  IF held.state = 'answered' OR held.state = 'claimed' AND held.claimed_until > now_at
+     OR settled_only AND paid <> 'settled' OR held.interrupted >= x402._max_interrupted() THEN
+    RETURN QUERY SELECT NULL::bigint,
+      CASE WHEN held.interrupted >= x402._max_interrupted() THEN 'answered' ELSE held.state END, paid,
+      greatest(0, extract(epoch FROM held.claimed_until - now_at) * 1000)::bigint,
+      held.answer_status, held.answer_headers, CASE WHEN held.kept_until > now_at THEN held.answer_body END;
+    RETURN;
+  END IF;
+  UPDATE x402.deliveries d SET state = 'claimed', token = nextval('x402.lease_tokens'), claimed_by = worker,
+    claimed_until = now_at + lease, attempts = d.attempts + 1, unsettled = paid <> 'settled'
+  WHERE d.payment_id = held.payment_id RETURNING d.token INTO held.token;
+  RETURN QUERY SELECT held.token, 'claimed', paid, NULL::bigint, NULL::integer, NULL::jsonb, NULL::bytea;
+END $fn$;
+COMMENT ON FUNCTION x402.claim_delivery(uuid, text, interval, boolean) IS
+'Claims the delivery of a payment that was entered by x402.sell(), until the lease runs out. Of any number of
+callers one gets a token and fetches the answer; the others get the state: claimed (busy_ms: how long its lease
+lasts) or answered, with the answer while it is kept, else NULLs. settled_only: not before the payment is settled.
+VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or an unknown one: no row. Errors: 22023 without worker,
+positive lease or settled_only. Execute: owner and sidecar roles.';
+
+CREATE FUNCTION x402.extend_delivery(payment_id uuid, token bigint, lease interval) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+BEGIN
+  UPDATE x402.deliveries d SET claimed_until = clock_timestamp() + lease
+  WHERE d.payment_id = extend_delivery.payment_id AND d.token = extend_delivery.token
+    AND d.state = 'claimed' AND d.claimed_until > clock_timestamp();
+  RETURN FOUND;
+END $fn$;
+COMMENT ON FUNCTION x402.extend_delivery(uuid, bigint, interval) IS
+'Prolongs a claim that is still live; whether it was. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: false.
+Execute: owner and sidecar roles.';
+
+CREATE FUNCTION x402.answer_delivery(payment_id uuid, token bigint, answer_status integer, answer_headers jsonb,
+  answer_body bytea, keep interval, delivered boolean) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+BEGIN
+  UPDATE x402.deliveries d SET state = 'answered', claimed_until = NULL,
+    answer_status = answer_delivery.answer_status, answer_headers = answer_delivery.answer_headers,
+    answer_body = CASE WHEN keep > interval '0' THEN answer_delivery.answer_body END,
+    kept_until = CASE WHEN keep > interval '0' AND answer_delivery.answer_body IS NOT NULL
+                      THEN clock_timestamp() + keep END
+  WHERE d.payment_id = answer_delivery.payment_id AND d.token = answer_delivery.token AND d.state = 'claimed';
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  IF delivered THEN
+    PERFORM x402.mark_delivered(payment_id);
+  ELSE
+    PERFORM x402.settle_now(payment_id);
+  END IF;
+  RETURN true;
+END $fn$;
+COMMENT ON FUNCTION x402.answer_delivery(uuid, bigint, integer, jsonb, bytea, interval, boolean) IS
+'Records the answer to a claimed delivery, and keeps status, headers and body for so long; a NULL body is not
+kept. delivered: it goes out now; else it waits for the payment, which may be settled from here on. Whether the
+claim still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or token: false. Execute: owner and
+sidecar roles.';
+
+CREATE FUNCTION x402.mark_delivered(payment_id uuid) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+BEGIN
+  UPDATE x402.deliveries d SET delivered_at = clock_timestamp(), unsettled = false
+  WHERE d.payment_id = mark_delivered.payment_id AND d.delivered_at IS NULL AND d.state = 'answered';
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE @extschema@.x402_payments p SET delivered_at = clock_timestamp()
+  WHERE p.id = mark_delivered.payment_id AND p.delivered_at IS NULL;
+  RETURN true;
+END $fn$;
+COMMENT ON FUNCTION x402.mark_delivered(uuid) IS
+'Notes that the answer goes out; once: true the first time. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL:
+false. Execute: owner and sidecar roles.';
+
+CREATE FUNCTION x402.abandon_delivery(payment_id uuid, token bigint, interrupted boolean DEFAULT false) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+BEGIN
+  UPDATE x402.deliveries d SET state = 'open', claimed_until = NULL,
+    interrupted = d.interrupted + abandon_delivery.interrupted::integer
+  WHERE d.payment_id = abandon_delivery.payment_id AND d.token = abandon_delivery.token AND d.state = 'claimed';
+  RETURN FOUND;
+END $fn$;
+COMMENT ON FUNCTION x402.abandon_delivery(uuid, bigint, boolean) IS
+'Hands a claim back because there was no answer to deliver, so that the buyer can ask again with the same
+payment. interrupted: the buyer broke off an answer too large to keep, which is granted three times. Whether the
+claim still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or token: false. Execute: owner and
+sidecar roles.';
+
+CREATE FUNCTION x402.purge_answers(batch integer DEFAULT 1000) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  purged bigint;
+BEGIN
+  UPDATE x402.deliveries d SET answer_body = NULL, answer_headers = NULL, kept_until = NULL
+  WHERE d.payment_id IN (SELECT payment_id FROM x402.deliveries WHERE kept_until <= clock_timestamp()
+                         ORDER BY kept_until LIMIT batch FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END $fn$;
+COMMENT ON FUNCTION x402.purge_answers(integer) IS
+'Forgets answers that were kept long enough, so many at most, and returns how many. VOLATILE, PARALLEL UNSAFE,
+SECURITY DEFINER. NULL: all. Execute: owner and sidecar roles.';
