@@ -36,33 +36,27 @@ pub fn half_jitter(attempt: u32, base: Duration, cap: Duration, jitter: f64) -> 
     exponential(attempt, base, cap).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
-/// Delay before a payment is looked at again after `outcome`; `None` where nothing is left to do.
-/// `attempt` counts the intents before this one.
+/// Delay before a payment is looked at again after `outcome`; `None` once it is settled. A final refusal
+/// has one too: after an earlier attempt of unknown outcome it closes nothing. `attempt` counts the
+/// intents before this one.
 pub fn after(outcome: &Outcome, attempt: u32, jitter: f64) -> Option<Duration> {
-    match outcome {
-        Outcome::Settled { .. } | Outcome::Refused { class: Class::Final } => None,
+    use NotSentCause::{Clock, Configuration, Credentials, RateLimited, Unreachable};
+    Some(match outcome {
+        Outcome::Settled { .. } => return None,
+        // Jitter on top, never below: whoever asks for five seconds means five.
         Outcome::NotSent {
-            cause: NotSentCause::Parameters,
+            cause: RateLimited,
+            retry_after: Some(asked),
+        } => (*asked).min(LONGEST_ASKED) + UNSENT_BASE.mul_f64(jitter),
+        Outcome::NotSent {
+            cause: Unreachable, ..
+        } => full_jitter(attempt, UNSENT_BASE, CAP, jitter),
+        Outcome::NotSent {
+            cause: Credentials | Clock | Configuration,
             ..
-        } => None,
-        Outcome::NotSent {
-            cause: NotSentCause::RateLimited,
-            retry_after,
-        } => Some(match retry_after {
-            // Jitter on top, never below: whoever asks for five seconds means five.
-            Some(asked) => (*asked).min(LONGEST_ASKED) + UNSENT_BASE.mul_f64(jitter),
-            None => half_jitter(attempt, UNKNOWN_BASE, CAP, jitter),
-        }),
-        Outcome::NotSent {
-            cause: NotSentCause::Unreachable,
-            ..
-        } => Some(full_jitter(attempt, UNSENT_BASE, CAP, jitter)),
-        Outcome::NotSent { .. } => Some(CONFIG_DELAY.mul_f64(1.0 + jitter)),
-        Outcome::Refused { .. } => Some(half_jitter(attempt, UNKNOWN_BASE, CAP, jitter)),
-        Outcome::Submitted { .. } | Outcome::Accepted | Outcome::Unknown { .. } => {
-            Some(half_jitter(attempt, UNKNOWN_BASE, CAP, jitter))
-        }
-    }
+        } => CONFIG_DELAY.mul_f64(1.0 + jitter),
+        _ => half_jitter(attempt, UNKNOWN_BASE, CAP, jitter),
+    })
 }
 
 /// Shortens a delay so that the next try comes while the authorization can still be used. `left` is what
@@ -107,13 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_final_is_not_tried_again() {
-        assert_eq!(after(&Outcome::Refused { class: Class::Final }, 0, 0.5), None);
-        let parameters = Outcome::NotSent {
-            cause: NotSentCause::Parameters,
-            retry_after: None,
-        };
-        assert_eq!(after(&parameters, 0, 0.5), None);
+    fn only_a_settled_payment_is_never_looked_at_again() {
+        let refused = Outcome::Refused { class: Class::Final };
+        assert!(
+            after(&refused, 0, 0.5).is_some(),
+            "an earlier attempt may have been of unknown outcome"
+        );
+        let tx_hash = insforge_protocol::evm::B256::ZERO;
+        assert_eq!(after(&Outcome::Settled { tx_hash }, 0, 0.5), None);
     }
 
     #[test]

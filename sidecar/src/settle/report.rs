@@ -185,7 +185,7 @@ mod tests {
             json,
             json!({
                 "id": "00000000-0000-0000-0000-000000000000", "lease_token": 7, "outcome": "refused",
-                "reason": "words", "class": "final", "evidence": {"http_status": 200},
+                "reason": "words", "class": "final", "retry_after_ms": 750, "evidence": {"http_status": 200},
             })
         );
     }

@@ -107,11 +107,33 @@ impl Core {
     }
 
     /// Writes an outcome and says what became of it.
-    pub(super) async fn record(self: Arc<Self>, in_flight: InFlight, report: Report) {
-        in_flight.flight.landing();
-        let (payment, outcome) = (report.id, report.outcome);
-        let (tx_hash, reason) = (report.tx_hash.clone(), report.reason.clone());
-        let written = self.parts.recorder.write(report).await;
+    pub(super) async fn record(self: Arc<Self>, in_flight: InFlight, mut report: Report) {
+        let InFlight { flight, _slot, .. } = in_flight;
+        let written = loop {
+            let lease = flight.landing();
+            report.lease_token = lease.token;
+            let written = self.parts.recorder.write(report.clone()).await;
+            // Refused under the old lease, but this process holds a newer one: the outcome is still ours.
+            if matches!(written, Written::Stale { .. }) && flight.lease() != lease {
+                continue;
+            }
+            if let Some(newer) = flight.land(lease) {
+                let _ = self.parts.ledger.release(&[newer]).await;
+            }
+            break written;
+        };
+        self.parts.metrics.in_flight.set(self.parts.flights.len() as i64);
+        self.tell(&report, written);
+    }
+
+    fn tell(&self, report: &Report, written: Written) {
+        let Report {
+            id: payment,
+            outcome,
+            tx_hash,
+            reason,
+            ..
+        } = report;
         let metrics = &self.parts.metrics;
         match written {
             Written::Applied(status) => {
@@ -134,8 +156,6 @@ impl Core {
             Written::Refused(_) => drop(metrics.refused.inc()),
             Written::Abandoned => error!(%payment, outcome, tx_hash, reason, "not recorded"),
         }
-        drop(in_flight);
-        metrics.in_flight.set(self.parts.flights.len() as i64);
     }
 
     /// What an outcome says about the facilitator rather than about the payment.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use insforge_protocol::okx::Class;
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::attempt::InFlight;
 use super::{Core, Flight};
@@ -27,7 +27,11 @@ impl Core {
                 tokio::task::yield_now().await;
             }
             let until = claim.claimed_at + self.parts.lease;
-            let flight = self.parts.flights.take_off(claim.lease, until);
+            let Some(flight) = self.parts.flights.take_off(claim.lease, until) else {
+                info!(payment = %claim.lease.id, "the call under way goes on under a new lease");
+                self.parts.limiter.give_back(1);
+                continue;
+            };
             self.parts.metrics.in_flight.set(self.parts.flights.len() as i64);
             let decision = self.judge(&claim).await;
             let in_flight = InFlight::new(&claim, flight, slot);

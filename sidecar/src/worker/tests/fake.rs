@@ -44,8 +44,6 @@ pub(super) struct Books {
     pub(super) down: bool,
     /// Outcomes of this payment are refused.
     pub(super) poison: Option<Uuid>,
-    /// Leases are not prolonged, as if another worker had taken them.
-    pub(super) steal: bool,
     /// Time a statement takes.
     pub(super) latency: Duration,
 }
@@ -73,6 +71,14 @@ impl FakeLedger {
         };
         self.books().rows.insert(id, row);
         id
+    }
+
+    /// Another worker takes the payment.
+    pub(super) fn take_over(&self, id: Uuid) {
+        let mut books = self.books();
+        books.tokens += 1;
+        let token = books.tokens;
+        books.rows.get_mut(&id).unwrap().lease = Some((token, Instant::now() + 600 * LEASE));
     }
 
     pub(super) fn count(&self, statement: &str) -> usize {
@@ -220,10 +226,9 @@ impl Ledger for FakeLedger {
 
     fn extend<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, HashSet<Uuid>> {
         self.run("extend", move |books| {
-            let steal = books.steal;
             let mut held = HashSet::new();
             for lease in leases {
-                if let Some(row) = books.held(lease.id, lease.token).filter(|_| !steal) {
+                if let Some(row) = books.held(lease.id, lease.token) {
                     row.lease = Some((lease.token, Instant::now() + LEASE));
                     held.insert(lease.id);
                 }

@@ -1,4 +1,6 @@
 use std::sync::Arc;
+
+use insforge_protocol::ledger::Status;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -40,18 +42,47 @@ async fn an_outcome_of_a_lost_lease_is_discarded_and_counted() {
     let facilitator = FakeFacilitator::scripted([]);
     *facilitator.latency.lock().unwrap() = 20 * SECOND;
     let settler = Settler::start(with(1), facilitator, WIDE);
-    settler.ledger.books().steal = true;
-    settler
-        .ledger
-        .until("claimed twice", |books| {
-            books.rows.values().all(|row| row.attempt >= 2)
-        })
-        .await;
-    settler.ledger.books().steal = false;
-    settler.all_settled().await;
+    sleep(5 * SECOND).await;
+    settler.ledger.take_over(Uuid::from_u128(1));
+    sleep(30 * SECOND).await;
     assert!(settler.metric("x402_outcomes_stale_total 1"));
     assert!(settler.metric("x402_leases_lost_total 1"));
-    assert_eq!(settler.ledger.books().rows[&Uuid::from_u128(1)].reports.len(), 1);
+    assert!(settler.metric("x402_in_flight 0"));
+    let books = settler.ledger.books();
+    assert!(
+        books
+            .rows
+            .values()
+            .all(|row| row.reports.is_empty() && row.status == Status::Settling)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_outlives_an_outage_longer_than_its_lease_is_not_repeated() {
+    let facilitator = FakeFacilitator::scripted([]);
+    *facilitator.latency.lock().unwrap() = 25 * SECOND;
+    let settler = Settler::start(with(2), facilitator, WIDE);
+    sleep(SECOND).await;
+    settler.ledger.books().down = true;
+    sleep(2 * LEASE).await;
+    settler.ledger.books().down = false;
+    settler.all_settled().await;
+    assert_eq!(settler.facilitator.called(), 2, "the answers were waited for");
+    assert!(settler.metric("x402_outcomes_stale_total 0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_waits_out_an_outage_longer_than_its_lease_is_kept() {
+    let facilitator = FakeFacilitator::scripted([]);
+    *facilitator.latency.lock().unwrap() = SECOND;
+    let settler = Settler::start(with(20), facilitator, WIDE);
+    sleep(SECOND / 2).await;
+    settler.ledger.books().down = true;
+    sleep(3 * LEASE).await;
+    settler.ledger.books().down = false;
+    settler.all_settled().await;
+    assert_eq!(settler.facilitator.called(), 20);
+    assert!(settler.metric("x402_outcomes_stale_total 0"));
 }
 
 #[tokio::test(start_paused = true)]
