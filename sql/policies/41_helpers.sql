@@ -12,15 +12,16 @@ CREATE FUNCTION insforge._rls_helper_found(signature text) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT insforge._rls_mark(obj_description(to_regprocedure(signature), 'pg_proc')) $fn$;
 
--- Helpers that are gone from the specifications, or no longer as they say.
+-- Helpers that are gone from the specifications, or that cannot be replaced since they return another type:
+-- the policies that call those name the type, and are dropped before.
 CREATE FUNCTION insforge._rls_helper_drops(specs jsonb, memory jsonb) RETURNS SETOF insforge._rls_step
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT 'function', format('DROP FUNCTION %s', m), 'it was ours, and no policy of ours needs it as it is'
-  FROM jsonb_array_elements_text(memory -> 'helpers') m, LATERAL insforge._rls_helper_found(m) AS found(mark)
-  WHERE found.mark IS NOT NULL AND NOT EXISTS (
-    SELECT FROM insforge._rls_all(specs, 'helpers') h WHERE h ->> 'signature' = m
-      AND found.mark ->> 'ddl' = md5(h ->> 'ddl'))
+  FROM jsonb_array_elements_text(memory -> 'helpers') m JOIN pg_proc p ON p.oid = to_regprocedure(m)
+  WHERE insforge._rls_helper_found(m) IS NOT NULL AND NOT EXISTS (
+    SELECT FROM insforge._rls_all(specs, 'helpers') h
+    WHERE h ->> 'signature' = m AND to_regtype((h ->> 'type') || '[]') = p.prorettype)
 $fn$;
 
 CREATE FUNCTION insforge._rls_helper_steps(specs jsonb, memory jsonb) RETURNS SETOF insforge._rls_step
@@ -38,7 +39,8 @@ BEGIN
       PERFORM insforge._rls_fail('42710', format('%s exists and is not ours', h ->> 'signature'),
         'Rename it, or name another schema in option "helper_schema".');
     END IF;
-    RETURN NEXT insforge._rls_do('function', h ->> 'ddl', h ->> 'why');
+    RETURN NEXT insforge._rls_do('function', CASE WHEN found IS NULL THEN h ->> 'ddl'
+      ELSE replace(h ->> 'ddl', 'CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION') END, h ->> 'why');
     RETURN NEXT insforge._rls_do('function', format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', h ->> 'signature'),
       'new functions are everybody''s to call');
     RETURN NEXT insforge._rls_do('function', format('GRANT EXECUTE ON FUNCTION %s TO %s', h ->> 'signature',

@@ -39,13 +39,13 @@ AS $fn$
     (SELECT replace((regexp_match(pg_get_constraintdef(c.oid), '''((?:[^'']|'''')+)''::'))[1], '''''', '''')
      FROM pg_constraint c WHERE c.conrelid = tbl AND c.contype = 'c' AND c.conkey = ARRAY[a.attnum] LIMIT 1),
     f.confrelid::regclass, p.attname::text
-  FROM pg_attribute a
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN LATERAL (SELECT c.confrelid, c.confkey[1] AS col FROM pg_constraint c
                      WHERE c.conrelid = tbl AND c.contype = 'f' AND c.conkey = ARRAY[a.attnum] LIMIT 1) f ON true
   LEFT JOIN pg_attribute p ON p.attrelid = f.confrelid AND p.attnum = f.col
   WHERE a.attrelid = tbl AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     -- A default that calls a function of the database may be NULL for us: requesting_user_id() is.
-    AND (given ? a.attname OR (a.attnotnull AND a.attidentity = '' AND (NOT a.atthasdef OR EXISTS (
+    AND (given ? a.attname OR ((a.attnotnull OR t.typnotnull) AND a.attidentity = '' AND (NOT a.atthasdef OR EXISTS (
       SELECT FROM pg_attrdef d JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
         AND p.refclassid = 'pg_proc'::regclass
       WHERE d.adrelid = tbl AND d.adnum = a.attnum))))
@@ -61,6 +61,18 @@ AS $fn$
                   ORDER BY a.attnum)) END
   FROM jsonb_each_text(row_values) v JOIN pg_attribute a ON a.attrelid = tbl AND a.attname = v.key
 $fn$;
+
+-- Runs a statement as the application would: defaults and triggers see the caller's path.
+CREATE FUNCTION insforge._probe_execute(statement text) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+  value text;
+BEGIN
+  PERFORM set_config('search_path', current_setting('insforge_probe.search_path'), true);
+  EXECUTE statement INTO value;
+  RETURN value;
+END $fn$;
 
 -- Completes a row: given values first, then what a row in the table has, then something of the type. Rows
 -- that foreign keys ask for are made on the way.
@@ -106,10 +118,9 @@ BEGIN
     PERFORM insforge._rls_fail('54001', format('foreign keys lead round in a circle at %s',
       insforge._rls_name(parent)), 'Pass the columns in option "values".');
   END IF;
-  EXECUTE insforge._probe_insert_sql(parent, insforge._probe_row(parent,
+  RETURN insforge._probe_execute(insforge._probe_insert_sql(parent, insforge._probe_row(parent,
       CASE WHEN wanted IS NULL THEN '{}' ELSE jsonb_build_object(col, wanted) END, n, depth + 1))
-    || format(' RETURNING %I::text', col) INTO value;
-  RETURN value;
+    || format(' RETURNING %I::text', col));
 END $fn$;
 
 -- Memberships of users that exist only here. It writes for a caller who may not, hence the fixed issuer and

@@ -29,13 +29,14 @@ DECLARE
       AND i.indisprimary);
   place jsonb;
 BEGIN
-  keys := format('jsonb_build_object(%s)', coalesce(keys, '''tableoid'', t.tableoid::text, ''ctid'', t.ctid::text'));
+  keys := format('pg_catalog.jsonb_build_object(%s)', coalesce(keys, '''tableoid'', t.tableoid::text, ''ctid'', t.ctid::text'));
   IF hints ? 'find' THEN
     EXECUTE format('SELECT %s FROM %s t WHERE t.%I = %L', keys, insforge._rls_name(tbl), hints ->> 'find',
       given ->> (hints ->> 'find')) INTO place;
   END IF;
   IF place IS NULL THEN
-    EXECUTE insforge._probe_insert_sql(tbl, insforge._probe_row(tbl, given, 0)) || ' RETURNING ' || keys INTO place;
+    place := insforge._probe_execute(insforge._probe_insert_sql(tbl, insforge._probe_row(tbl, given, 0))
+      || ' RETURNING ' || keys);
   END IF;
   RETURN (SELECT string_agg(format('t.%I = %L', e.key, e.value), ' AND ') FROM jsonb_each_text(place) e);
 END $fn$;
@@ -53,9 +54,8 @@ BEGIN
     RETURN hints;
   END IF;
   target := insforge._rls_other_table(l ->> 'of', 'of');
-  EXECUTE insforge._probe_insert_sql(target, insforge._probe_row(target,
-    jsonb_build_object(l ->> 'of_column', 'insforge-probe-owner'), 902))
-    || format(' RETURNING %I::text', l ->> 'of_key') INTO shared_key;
+  shared_key := insforge._probe_execute(insforge._probe_insert_sql(target, insforge._probe_row(target,
+    jsonb_build_object(l ->> 'of_column', 'insforge-probe-owner'), 902)) || format(' RETURNING %I::text', l ->> 'of_key'));
   RETURN hints || jsonb_build_object('values',
     (hints -> 'values') || jsonb_build_object(insforge._rls_share_column(tbl, target, l ->> 'acl_key'), shared_key));
 END $fn$;
@@ -82,8 +82,8 @@ BEGIN
       'insforge-probe-' || who)
       || CASE WHEN s ? 'acl_level' THEN jsonb_build_object(s ->> 'acl_level', CASE who WHEN 'editor'
         THEN s -> 'edit_levels' ->> 0 ELSE 'viewer' END) ELSE '{}' END;
-    EXECUTE insforge._probe_insert_sql(acl, insforge._probe_row(acl, given, CASE who WHEN 'viewer' THEN 900
-      ELSE 901 END));
+    PERFORM insforge._probe_execute(insforge._probe_insert_sql(acl,
+      insforge._probe_row(acl, given, CASE who WHEN 'viewer' THEN 900 ELSE 901 END)) || ' RETURNING NULL');
   END LOOP;
 END $fn$;
 
@@ -137,7 +137,7 @@ BEGIN
 END $fn$;
 
 -- Runs one statement as somebody and takes it back.
-CREATE FUNCTION insforge._probe_try(statement text, role text, id text, settings jsonb, path text, OUT outcome text,
+CREATE FUNCTION insforge._probe_try(statement text, role text, id text, settings jsonb, OUT outcome text,
   OUT detail text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -145,8 +145,7 @@ DECLARE
   affected bigint;
 BEGIN
   PERFORM set_config(s.key, s.value, true) FROM jsonb_each_text(settings) s;
-  -- Defaults and triggers of the application see the path that the application would.
-  PERFORM set_config('search_path', path, true);
+  PERFORM set_config('search_path', current_setting('insforge_probe.search_path'), true);
   PERFORM set_config('row_security', 'on', true);  -- off would turn every filtered query into an error
   PERFORM insforge.impersonate(id, role);
   EXECUTE statement;
@@ -220,12 +219,13 @@ BEGIN
   hints := insforge._probe_hints(tbl, options);
   PERFORM insforge._rls_check_roles(ARRAY[hints ->> 'role']);
   BEGIN
+    PERFORM set_config('insforge_probe.search_path', path, true);
     SELECT p.hints, p.target INTO hints, target FROM insforge._probe_prepare(tbl, hints) p;
     FOR a IN SELECT * FROM insforge._probe_actors(hints) LOOP
       n := n + 10;
       FOR t IN SELECT * FROM insforge._probe_attempts(tbl, hints, target, a.id, n) LOOP
         r := insforge._probe_try(t.statement, a.role, a.id,
-          insforge._probe_fill(hints -> 'settings', 'insforge-probe-owner', a.id, n), path);
+          insforge._probe_fill(hints -> 'settings', 'insforge-probe-owner', a.id, n));
         seen := seen || jsonb_build_object('actor', a.actor, 'command', t.command, 'outcome', r.outcome, 'detail',
           r.detail);
       END LOOP;

@@ -179,10 +179,9 @@ async fn row_level_security_stays_on_while_a_later_policy_needs_it() -> Result<(
 async fn two_sessions_that_protect_one_table_at_once_both_succeed() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox.run(TABLE).await?;
-    let other = Sandbox { client: sandbox.db.client().await?, db: sandbox.db };
-    let first = other.db.client().await?;
+    let other = sandbox.db.client().await?;
     let call = "SELECT count(ddl) FROM insforge.create_policies('notes', 'owner')";
-    let (one, two) = tokio::join!(first.query_one(call, &[]), other.client.query_one(call, &[]));
+    let (one, two) = tokio::join!(sandbox.client.query_one(call, &[]), other.query_one(call, &[]));
     let mut counts = [one?.get::<_, i64>(0), two?.get::<_, i64>(0)];
     counts.sort_unstable();
     assert_eq!(counts[0], 0, "the second found the work of the first");

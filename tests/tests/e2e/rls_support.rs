@@ -1,5 +1,7 @@
 //! What the tests of policies and organisations share.
 
+use std::ops::Deref;
+
 use anyhow::{Result, anyhow, bail};
 use insforge_tests::cluster::{Database, Template};
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -37,43 +39,57 @@ const SNAPSHOT: &str = "
                   WHERE pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace))) $$;";
 
 /// A database of one test with a superuser's connection to it.
-pub struct Sandbox {
-    pub db: Database,
-    pub client: Client,
+pub(crate) struct Sandbox {
+    pub(crate) db: Database,
+    session: Session,
+}
+
+/// A connection to a database with the extension.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+}
+
+impl Deref for Sandbox {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
 }
 
 /// How the database refused a statement.
 #[derive(Debug)]
-pub struct Refusal {
-    pub code: String,
-    pub message: String,
-    pub hint: String,
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) hint: String,
 }
 
 impl Sandbox {
     /// An InsForge database with the extension, storage included.
-    pub async fn insforge() -> Result<Sandbox> {
+    pub(crate) async fn insforge() -> Result<Sandbox> {
         let sandbox = Sandbox::of(Template::InsForgeExtension).await?;
         sandbox.run(STORAGE).await?;
         Ok(sandbox)
     }
 
     /// Any template.
-    pub async fn of(template: Template) -> Result<Sandbox> {
+    pub(crate) async fn of(template: Template) -> Result<Sandbox> {
         let db = Database::create(template).await?;
-        let client = db.client().await?;
-        let sandbox = Sandbox { db, client };
-        sandbox.run(SNAPSHOT).await?;
-        Ok(sandbox)
+        let session = Session { client: db.client().await? };
+        session.run(SNAPSHOT).await?;
+        Ok(Sandbox { db, session })
     }
+}
 
+impl Session {
     /// Runs statements for their effect.
-    pub async fn run(&self, sql: &str) -> Result<()> {
-        Ok(self.client.batch_execute(sql).await.map_err(|e| describe(sql, &e))?)
+    pub(crate) async fn run(&self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).await.map_err(|e| describe(sql, &e))
     }
 
     /// Rows of the last query in the text, each value as text, NULL as the empty string.
-    pub async fn rows(&self, sql: &str) -> Result<Vec<Vec<String>>> {
+    pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<Vec<String>>> {
         let mut rows = Vec::new();
         for message in self.client.simple_query(sql).await.map_err(|e| describe(sql, &e))? {
             match message {
@@ -88,7 +104,7 @@ impl Sandbox {
     }
 
     /// The only value of the last query in the text.
-    pub async fn one(&self, sql: &str) -> Result<String> {
+    pub(crate) async fn one(&self, sql: &str) -> Result<String> {
         match self.rows(sql).await?.as_slice() {
             [row] if row.len() == 1 => Ok(row[0].clone()),
             rows => bail!("one value wanted of {sql}, got {rows:?}"),
@@ -96,7 +112,7 @@ impl Sandbox {
     }
 
     /// The refusal of a statement that must be refused.
-    pub async fn refusal(&self, sql: &str) -> Result<Refusal> {
+    pub(crate) async fn refusal(&self, sql: &str) -> Result<Refusal> {
         let Err(error) = self.client.simple_query(sql).await else { bail!("not refused: {sql}") };
         self.client.batch_execute("ROLLBACK").await?;
         let error = error.as_db_error().ok_or_else(|| anyhow!("no answer to {sql}: {error}"))?;
@@ -108,7 +124,7 @@ impl Sandbox {
     }
 
     /// How many statements `create_policies` ran.
-    pub async fn create(&self, table: &str, template: &str, options: &str) -> Result<usize> {
+    pub(crate) async fn create(&self, table: &str, template: &str, options: &str) -> Result<usize> {
         let call = format!(
             "SELECT count(ddl) FROM insforge.create_policies({}, {}, {})",
             quote(table),
@@ -119,7 +135,7 @@ impl Sandbox {
     }
 
     /// The outcome of one command of one actor.
-    pub async fn outcome(&self, table: &str, actor: &str, command: &str) -> Result<String> {
+    pub(crate) async fn outcome(&self, table: &str, actor: &str, command: &str) -> Result<String> {
         let call = format!(
             "SELECT outcome FROM insforge.access_matrix({}) WHERE actor = '{actor}' AND command = '{command}'",
             quote(table)
@@ -128,12 +144,12 @@ impl Sandbox {
     }
 
     /// What `snapshot` says about a table.
-    pub async fn snapshot(&self, table: &str) -> Result<String> {
+    pub(crate) async fn snapshot(&self, table: &str) -> Result<String> {
         self.one(&format!("SELECT jsonb_pretty(snapshot({}))", quote(table))).await
     }
 
     /// Runs a query as somebody, in a transaction that is rolled back.
-    pub async fn as_user(&self, user: &str, sql: &str) -> Result<Vec<Vec<String>>> {
+    pub(crate) async fn as_user(&self, user: &str, sql: &str) -> Result<Vec<Vec<String>>> {
         self.run("BEGIN").await?;
         self.run(&format!("SELECT insforge.impersonate({})", quote(user))).await?;
         let rows = self.rows(sql).await;
@@ -143,7 +159,7 @@ impl Sandbox {
 }
 
 /// A string literal.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

@@ -1,9 +1,10 @@
 //! Tables as they come: odd names, other schemas, partitions, uuid columns, foreign keys, ordinary owners.
 
 use anyhow::Result;
-use insforge_tests::cluster::Template;
+use insforge_tests::cluster::{Options, Server};
+use tokio_postgres::NoTls;
 
-use crate::rls_support::Sandbox;
+use crate::rls_support::{Sandbox, Session};
 
 #[tokio::test]
 async fn quoted_names_with_spaces_percent_and_quotes_work() -> Result<()> {
@@ -193,14 +194,22 @@ async fn a_helper_reads_shares_with_the_rights_of_their_owner_even_when_a_superu
 }
 
 #[tokio::test]
-async fn plain_postgres_gets_its_roles_from_ensure_roles() -> Result<()> {
-    let sandbox = Sandbox::of(Template::Extension).await?;
-    let missing = "SELECT insforge.ensure_roles('{rls_guest,rls_member}')";
-    assert_eq!(sandbox.one(missing).await?, "{rls_guest,rls_member}");
-    assert_eq!(sandbox.one(missing).await?, "{}");
-    sandbox.run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)").await?;
-    sandbox.create("notes", "owner", r#"{"to": ["rls_member"]}"#).await?;
-    assert_eq!(sandbox.outcome("notes", "owner", "insert").await?, "rows");
-    assert_eq!(sandbox.outcome("notes", "no_id", "select").await?, "no_rows");
+async fn plain_postgres_is_told_to_ensure_roles_and_then_works() -> Result<()> {
+    // A cluster of its own: roles belong to the cluster, and other tests have made anon in the shared one.
+    let server = Server::start(&Options::default())?;
+    let (client, connection) = tokio_postgres::connect(&server.url("postgres", "postgres"), NoTls).await?;
+    tokio::spawn(connection);
+    let session = Session { client };
+    session.run("CREATE EXTENSION insforge_integrations").await?;
+    session.run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)").await?;
+    let refusal = session.refusal("SELECT insforge.create_policies('notes', 'owner')").await?;
+    assert_eq!(refusal.code, "42704");
+    assert!(refusal.hint.contains("insforge.ensure_roles()"), "{refusal:?}");
+
+    assert_eq!(session.one("SELECT insforge.ensure_roles()").await?, "{anon,authenticated}");
+    assert_eq!(session.one("SELECT insforge.ensure_roles()").await?, "{}");
+    session.create("notes", "owner", "{}").await?;
+    assert_eq!(session.outcome("notes", "owner", "insert").await?, "rows");
+    assert_eq!(session.outcome("notes", "no_id", "select").await?, "no_rows");
     Ok(())
 }

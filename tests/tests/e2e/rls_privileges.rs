@@ -1,0 +1,128 @@
+//! What ordinary roles try, and do not get. Each attempt is a test of its own.
+
+use anyhow::Result;
+
+use crate::rls_support::Sandbox;
+
+/// The SQLSTATE with which a statement of `authenticated` ends.
+async fn as_authenticated(sandbox: &Sandbox, sql: &str) -> Result<String> {
+    Ok(sandbox.refusal(&format!("BEGIN; SELECT insforge.impersonate('eve'); {sql}")).await?.code)
+}
+
+async fn denied(statements: &[&str]) -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox.run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)").await?;
+    for sql in statements {
+        assert_eq!(as_authenticated(&sandbox, sql).await?, "42501", "{sql}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn memberships_cannot_be_read_or_written() -> Result<()> {
+    denied(&[
+        "SELECT * FROM insforge.memberships",
+        "INSERT INTO insforge.memberships (issuer, user_id, org_id) VALUES ('i', 'eve', 'acme')",
+        "UPDATE insforge.memberships SET user_id = 'eve'",
+        "DELETE FROM insforge.memberships",
+        "TRUNCATE insforge.memberships",
+        "SELECT insforge.record_membership('i', 'eve', 'acme')",
+        "SELECT insforge._my_memberships()",
+        "SELECT insforge._probe_join('insforge-probe-eve', 'acme', 'admin')",
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn the_generator_and_the_proof_cannot_be_called() -> Result<()> {
+    denied(&[
+        "SELECT insforge.plan_policies('notes', 'owner')",
+        "SELECT insforge.create_policies('notes', 'owner')",
+        "SELECT insforge.drop_policies('notes')",
+        "SELECT insforge.policy_sets()",
+        "SELECT insforge.access_matrix('notes')",
+        "SELECT insforge.impersonate('ada')",
+        "SELECT insforge.ensure_roles()",
+        "SELECT insforge.grant_developer('authenticated')",
+        "SELECT insforge.use_better_auth_members()",
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn no_function_of_the_generator_is_everybodys() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    let open = "SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'insforge'::regnamespace
+      AND (p.proname LIKE '\\_%' OR p.proname ~ '(policies|policy|matrix|impersonate|membership|roles|grant)')
+      AND (has_function_privilege('anon', p.oid, 'EXECUTE') OR has_function_privilege('authenticated', p.oid, 'EXECUTE'))";
+    let open = sandbox.rows(open).await?;
+    assert!(open.is_empty(), "{open:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_definer_function_pins_its_search_path() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    let loose = "SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'insforge'::regnamespace AND p.prosecdef
+      AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)";
+    let loose = sandbox.rows(loose).await?;
+    assert!(loose.is_empty(), "{loose:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_trigger_of_ones_own_cannot_call_the_mirror() -> Result<()> {
+    denied(&["CREATE TEMP TABLE member (\"userId\" text, \"organizationId\" text, role text);
+      CREATE TRIGGER forge AFTER INSERT ON member FOR EACH ROW
+        EXECUTE FUNCTION insforge._mirror_better_auth_member('userId', 'organizationId', 'role')"])
+    .await
+}
+
+#[tokio::test]
+async fn temporary_objects_and_same_named_operators_do_not_hijack_the_functions() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            "CREATE SCHEMA trap; GRANT USAGE ON SCHEMA trap TO authenticated;
+             CREATE FUNCTION trap.yes(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+             CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.yes);
+             CREATE FUNCTION trap.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT '-infinity'::timestamptz $$;
+             INSERT INTO insforge.memberships (issuer, user_id, org_id) VALUES ('i', 'ada', 'acme')",
+        )
+        .await?;
+    let hijack = "SET LOCAL search_path = trap, pg_temp, pg_catalog;
+      CREATE TEMP TABLE memberships (issuer text, user_id text, org_id text, role text, permissions text[], active boolean,
+        token_iat bigint, valid_until timestamptz, updated_at timestamptz);
+      INSERT INTO pg_temp.memberships VALUES ('i', 'eve', 'acme', 'admin', '{}', true);
+      SELECT insforge.org_ids(), insforge.has_permission('acme', 'x')";
+    assert_eq!(sandbox.as_user("eve", hijack).await?, [["{}", "f"]]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_developer_can_only_probe_with_users_that_cannot_exist() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox.run("CREATE ROLE rls_dev; SELECT insforge.grant_developer('rls_dev')").await?;
+    let forge = "BEGIN; SET LOCAL ROLE rls_dev; SELECT insforge._probe_join('eve', 'acme', 'admin')";
+    assert_eq!(sandbox.refusal(forge).await?.code, "42501");
+    for role in ["anon", "authenticated"] {
+        let refusal = sandbox.refusal(&format!("SELECT insforge.grant_developer('{role}')")).await?;
+        assert_eq!(refusal.code, "22023", "{role}");
+    }
+    assert_eq!(sandbox.refusal("SELECT insforge.grant_developer(NULL)").await?.code, "22004");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_helper_of_shared_rows_is_for_the_roles_of_the_policies_only() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox.run("CREATE TABLE docs (id int PRIMARY KEY, user_id text); CREATE TABLE shares (doc int REFERENCES docs, user_id text)").await?;
+    sandbox.create("shares", "share_list", r#"{"of": "docs"}"#).await?;
+    sandbox.create("docs", "shared", r#"{"acl": "shares"}"#).await?;
+    sandbox.run("INSERT INTO docs VALUES (1, 'ada'); INSERT INTO shares VALUES (1, 'bob')").await?;
+    assert_eq!(sandbox.as_user("bob", "SELECT docs_shared_ids()").await?, [["{1}"]]);
+    assert_eq!(sandbox.as_user("eve", "SELECT docs_shared_ids()").await?, [["{}"]]);
+    let refusal = sandbox.refusal("BEGIN; SET LOCAL ROLE anon; SELECT public.docs_shared_ids()").await?;
+    assert_eq!(refusal.code, "42501");
+    Ok(())
+}
