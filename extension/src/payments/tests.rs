@@ -287,7 +287,7 @@ mod tests {
     fn nobody_but_the_owner_and_sidecars_can_write_or_look_into_payments() {
         Spi::run("CREATE ROLE stranger").unwrap();
         let open = one(
-            "SELECT string_agg(p.oid::regprocedure::text, E'\\n' ORDER BY p.proname COLLATE "C") FROM pg_proc p
+            "SELECT string_agg(p.oid::regprocedure::text, E'\\n' ORDER BY p.proname COLLATE \"C\") FROM pg_proc p
              WHERE p.pronamespace = 'x402'::regnamespace AND has_function_privilege('stranger', p.oid, 'EXECUTE')",
         );
         let expected = "x402._decode_header(text)\nx402._exposure()\nx402.chain_name(text)\n\
