@@ -4,4 +4,8 @@
 
 pub mod buyer;
 pub mod cluster;
+pub mod ledger;
+pub mod process;
+pub mod sidecar;
 pub mod standin;
+pub mod wait;

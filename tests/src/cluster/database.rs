@@ -1,12 +1,11 @@
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use tokio_postgres::{Client, NoTls};
 
-use super::janitor::Janitor;
 use super::server::Server;
-use super::shared::shared;
+use super::shared::Cluster;
 use super::template::{SIDECAR_ROLE, Template};
 
 /// A database of one test; dropped with this value, connections and all.
@@ -14,8 +13,7 @@ use super::template::{SIDECAR_ROLE, Template};
 pub struct Database {
     /// Its name.
     pub name: String,
-    server: &'static Server,
-    janitor: Janitor,
+    cluster: Arc<Cluster>,
 }
 
 impl Database {
@@ -24,36 +22,33 @@ impl Database {
     /// # Errors
     /// The cluster does not start, or the extension is not installed in it.
     pub async fn create(template: Template) -> Result<Database> {
-        Database::create_in(shared()?, template).await
+        Database::create_in(Cluster::shared()?, template).await
     }
 
-    async fn create_in(server: &'static Server, template: Template) -> Result<Database> {
-        static JANITOR: OnceLock<Result<Janitor, String>> = OnceLock::new();
+    /// Clones a template in a cluster.
+    ///
+    /// # Errors
+    /// The extension is not installed in it.
+    pub async fn create_in(cluster: Arc<Cluster>, template: Template) -> Result<Database> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let janitor = JANITOR.get_or_init(|| Janitor::start(server).map_err(|e| format!("{e:#}")));
-        let janitor = janitor.clone().map_err(|e| anyhow!(e))?;
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        janitor.create(&name, template).await?;
-        Ok(Database {
-            name,
-            server,
-            janitor,
-        })
+        cluster.janitor.create(&name, template).await?;
+        Ok(Database { name, cluster })
     }
 
-    /// The cluster it lives in.
-    pub fn server(&self) -> &'static Server {
-        self.server
+    /// The server it lives in.
+    pub fn server(&self) -> &Server {
+        &self.cluster.server
     }
 
     /// Connection string as the superuser.
     pub fn url(&self) -> String {
-        self.server.url("postgres", &self.name)
+        self.server().url("postgres", &self.name)
     }
 
     /// Connection string as the role of the sidecars.
     pub fn sidecar_url(&self) -> String {
-        self.server.url(SIDECAR_ROLE, &self.name)
+        self.server().url(SIDECAR_ROLE, &self.name)
     }
 
     /// A new connection as the superuser.
@@ -67,6 +62,6 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.janitor.drop_later(&self.name);
+        self.cluster.janitor.drop_later(&self.name);
     }
 }

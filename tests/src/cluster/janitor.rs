@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, NoTls};
 
-use super::server::Server;
+use super::server;
 use super::template::{SIDECAR_ROLE, Template};
 
 /// The one who creates and drops databases, on a thread and a runtime of its own: a test's runtime ends
@@ -19,14 +19,14 @@ enum Order {
 }
 
 impl Janitor {
-    pub(super) fn start(server: &'static Server) -> Result<Janitor> {
+    pub(super) fn start(port: u16) -> Result<Janitor> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         thread::Builder::new()
             .name("janitor".to_owned())
-            .spawn(move || runtime.block_on(work(server, inbox)))?;
+            .spawn(move || runtime.block_on(work(port, inbox)))?;
         Ok(Janitor(orders))
     }
 
@@ -43,16 +43,16 @@ impl Janitor {
     }
 }
 
-async fn work(server: &'static Server, mut inbox: mpsc::UnboundedReceiver<Order>) {
+async fn work(port: u16, mut inbox: mpsc::UnboundedReceiver<Order>) {
     let mut made = HashSet::new();
     while let Some(order) = inbox.recv().await {
         match order {
             Order::Create(name, template, reply) => {
-                drop(reply.send(create(server, &mut made, &name, template).await));
+                drop(reply.send(create(port, &mut made, &name, template).await));
             }
             Order::Drop(name) => {
                 let sql = format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#);
-                if let Ok(client) = connect(server, "postgres").await {
+                if let Ok(client) = connect(port, "postgres").await {
                     drop(client.batch_execute(&sql).await);
                 }
             }
@@ -60,13 +60,8 @@ async fn work(server: &'static Server, mut inbox: mpsc::UnboundedReceiver<Order>
     }
 }
 
-async fn create(
-    server: &'static Server,
-    made: &mut HashSet<Template>,
-    name: &str,
-    template: Template,
-) -> Result<()> {
-    let client = connect(server, "postgres").await?;
+async fn create(port: u16, made: &mut HashSet<Template>, name: &str, template: Template) -> Result<()> {
+    let client = connect(port, "postgres").await?;
     if made.is_empty() {
         client
             .batch_execute(&format!("CREATE ROLE {SIDECAR_ROLE} LOGIN"))
@@ -82,7 +77,7 @@ async fn create(
         client
             .batch_execute(&format!("CREATE DATABASE {own} TEMPLATE {from}"))
             .await?;
-        template.fill(&connect(server, own).await?).await?;
+        template.fill(&connect(port, own).await?).await?;
         made.insert(template);
     }
     let clone = format!(r#"CREATE DATABASE "{name}" TEMPLATE {}"#, template.database());
@@ -93,8 +88,8 @@ async fn create(
 }
 
 /// A connection whose driver stops with the client, so that the template is free again at once.
-async fn connect(server: &Server, database: &str) -> Result<Client> {
-    let url = server.url("postgres", database);
+async fn connect(port: u16, database: &str) -> Result<Client> {
+    let url = server::url(port, "postgres", database);
     let (client, connection) = tokio_postgres::connect(&url, NoTls)
         .await
         .context("connection refused")?;

@@ -16,5 +16,5 @@ pub use database::Database;
 pub use install::Installation;
 pub use options::Options;
 pub use server::Server;
-pub use shared::shared;
+pub use shared::Cluster;
 pub use template::Template;

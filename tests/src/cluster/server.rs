@@ -90,6 +90,10 @@ impl Server {
     }
 }
 
+pub(super) fn url(port: u16, user: &str, database: &str) -> String {
+    format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable")
+}
+
 impl Supervisor {
     fn start(installation: &Installation, port: u16, options: &Options) -> Result<(Supervisor, PathBuf)> {
         let mut command = unprivileged_shell(Path::new("/"))?;

@@ -1,0 +1,22 @@
+//! End-to-end tests: a real cluster with the extension, real sidecar processes, and the stand-in for OKX
+//! and the chain. One binary, a module per topic, a database per test.
+//!
+//! `cargo xtask test` installs the extension and builds the sidecar before it runs them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "every function here is a test's"
+)]
+
+mod bad_input;
+mod command_line;
+mod concurrency;
+mod dump_restore;
+mod faults;
+mod first_payment;
+mod mock_mode;
+mod outages;
+mod scene;
+mod stopping;
+mod write_before_money;
