@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use insforge_protocol::okx::{Class, NotSentCause, Outcome};
+use insforge_protocol::okx::{NotSentCause, Outcome};
 
 /// First delay after a call that was certainly not sent.
 const UNSENT_BASE: Duration = Duration::from_millis(500);
@@ -71,6 +71,7 @@ pub fn within(delay: Duration, left: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use insforge_protocol::okx::Class;
 
     const SECOND: Duration = Duration::from_secs(1);
 

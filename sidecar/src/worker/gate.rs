@@ -1,5 +1,6 @@
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::watch;
 use tracing::{error, info};
@@ -10,6 +11,8 @@ use crate::health::Health;
 /// call would be refused as well, and no payment is at fault.
 pub struct Gate {
     closed: watch::Sender<bool>,
+    /// How often it was closed since a settlement was last answered.
+    refusals: AtomicU32,
     health: Arc<Health>,
 }
 
@@ -18,12 +21,20 @@ impl Gate {
     pub fn new(health: Arc<Health>) -> Self {
         Self {
             closed: watch::Sender::new(false),
+            refusals: AtomicU32::new(0),
             health,
         }
     }
 
-    /// The facilitator answered, and not with a complaint about us.
+    /// A settlement was answered, and not with a complaint about us.
     pub fn worked(&self) {
+        self.refusals.store(0, Ordering::Relaxed);
+        self.reopen();
+    }
+
+    /// A question that settles nothing was answered. A key may be good for that and not for settling, so
+    /// the refusals so far are not forgotten: each makes the next pause longer.
+    pub fn reopen(&self) {
         self.health.facilitator.succeeded();
         if self
             .closed
@@ -45,8 +56,14 @@ impl Gate {
             .closed
             .send_if_modified(|closed| !std::mem::replace(closed, true))
         {
+            self.refusals.fetch_add(1, Ordering::Relaxed);
             error!(%reason, "the facilitator refuses us; settling is paused until it no longer does");
         }
+    }
+
+    /// How often it was closed since a settlement was last answered.
+    pub fn refusals(&self) -> u32 {
+        self.refusals.load(Ordering::Relaxed)
     }
 
     /// Whether settling is paused.

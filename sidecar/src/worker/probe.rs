@@ -48,12 +48,13 @@ impl Probe {
                 sleep(WATCH.min(self.base)).await;
                 continue;
             }
-            self.ask().await;
-            if self.gate.needs_probe() {
-                let delay = backoff::half_jitter(failures, self.base, CAP, rand::random());
-                failures += 1;
-                sleep(delay).await;
+            // The first question of all is asked at once; a refusal is given time to be put right.
+            if failures > 0 || self.gate.is_closed() {
+                let tries = failures + self.gate.refusals().saturating_sub(1);
+                sleep(backoff::half_jitter(tries, self.base, CAP, rand::random())).await;
             }
+            failures += 1;
+            self.ask().await;
         }
     }
 
@@ -62,7 +63,7 @@ impl Probe {
             sleep(self.limiter.wait()).await;
         }
         match self.facilitator.supported().await {
-            Ok(_) => self.gate.worked(),
+            Ok(_) => self.gate.reopen(),
             Err(none) if none.class == Class::Config => self.gate.close(&none.reason),
             Err(none) => self.gate.unreachable(&none.reason),
         }

@@ -206,3 +206,17 @@ async fn refused_credentials_pause_the_settler_until_a_probe_succeeds() {
     settler.all_settled().await;
     assert!(settler.health.facilitator.is_up());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_may_ask_but_not_settle_is_tried_ever_more_rarely() {
+    let settler = Settler::start(
+        with(50),
+        FakeFacilitator::scripted([Act::NoPermission; 1000]),
+        WIDE,
+    );
+    sleep(5 * SECOND).await;
+    let first = settler.facilitator.called();
+    sleep(3600 * SECOND).await;
+    let rounds = (settler.facilitator.called() - first) / first;
+    assert!((10..=130).contains(&rounds), "{rounds} rounds in an hour");
+}

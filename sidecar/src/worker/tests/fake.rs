@@ -274,6 +274,8 @@ pub(super) enum Act {
     Unreachable,
     Limited(Duration),
     BadKey,
+    /// The key is good for questions but not for settling.
+    NoPermission,
     /// Never answers.
     Hang,
 }
@@ -320,6 +322,7 @@ impl FakeFacilitator {
                 *self.refuses_us.lock().unwrap() = true;
                 not_sent(NotSentCause::Credentials, None)
             }
+            Act::NoPermission => not_sent(NotSentCause::Credentials, None),
             Act::Hang => std::future::pending().await,
         };
         Settlement {
