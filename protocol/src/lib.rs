@@ -6,6 +6,7 @@
 pub mod asset;
 pub mod claims;
 pub mod contract;
+pub mod evidence;
 pub mod evm;
 pub mod judge;
 pub mod jwt;
