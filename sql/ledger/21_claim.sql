@@ -112,10 +112,16 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
   RETURNING q.payment_id
 $fn$;
 
--- Milliseconds until the next payment is due, 0 for now, NULL when nothing waits.
+-- Milliseconds until a claim would find something, 0 for now, NULL when nothing waits. A pending payment
+-- in its last ten seconds is found again when it has run out.
 CREATE FUNCTION x402.next_due(statuses text[] DEFAULT '{pending}') RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
-  SELECT greatest(0, ceil(extract(epoch FROM
-    min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp()) * 1000))::bigint
-  FROM x402.queue WHERE status = ANY (statuses)
+  SELECT CASE WHEN count(*) > 0 THEN
+    greatest(0, ceil(extract(epoch FROM min(claimable_at) - clock_timestamp()) * 1000))::bigint END
+  FROM x402.queue q, LATERAL (
+    SELECT greatest(q.due_at, coalesce(q.leased_until, q.due_at),
+      CASE WHEN q.status = 'pending' AND q.valid_before > extract(epoch FROM clock_timestamp())
+             AND q.valid_before <= extract(epoch FROM clock_timestamp()) + 10
+           THEN to_timestamp(q.valid_before::float8) END) AS claimable_at) c
+  WHERE q.status = ANY (statuses)
 $fn$;

@@ -88,6 +88,15 @@ BEGIN
         'tx_hash', lower((d.given).tx_hash), 'log_index', (d.given).log_index,
         'lease_token', (d.held).lease_token, 'mock', nullif((d.given).mock, false)))
     FROM decided d WHERE d.to_status <> (d.held).status
+  ), late AS (
+    -- Whoever lost the lease may still know what nobody else does, such as a transaction.
+    INSERT INTO x402.events (payment_id, from_status, to_status, evidence)
+    SELECT p.id, p.status, p.status, coalesce(o.evidence, '{}') || jsonb_strip_nulls(jsonb_build_object(
+      'action', 'outcome after the lease was lost', 'outcome', o.outcome, 'reason', o.reason,
+      'tx_hash', lower(o.tx_hash), 'lease_token', o.lease_token))
+    FROM jsonb_populate_recordset(NULL::x402.outcome, outcomes) o
+    JOIN @extschema@.x402_payments p ON p.id = o.id
+    WHERE NOT EXISTS (SELECT FROM decided d WHERE (d.held).payment_id = o.id AND (d.held).lease_token = o.lease_token)
   )
   SELECT o.id, coalesce(d.to_status, p.status), d.to_status IS NOT NULL
   FROM jsonb_populate_recordset(NULL::x402.outcome, outcomes) o
