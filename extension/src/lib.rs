@@ -5,6 +5,7 @@
 mod identity;
 mod payments;
 mod schema;
+mod session;
 
 ::pgrx::pg_module_magic!();
 

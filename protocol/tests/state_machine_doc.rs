@@ -34,6 +34,9 @@ fn the_page_on_states_shows_exactly_the_transition_table() {
     if env::var_os("UPDATE_DOCS").is_some() {
         fs::write(PAGE, &wanted).unwrap();
     } else {
-        assert_eq!(page, wanted, "run UPDATE_DOCS=1 cargo test -p insforge-protocol --test state_machine_doc");
+        assert_eq!(
+            page, wanted,
+            "run UPDATE_DOCS=1 cargo test -p insforge-protocol --test state_machine_doc"
+        );
     }
 }

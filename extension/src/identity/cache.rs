@@ -2,7 +2,10 @@
 //!
 //! The key is the setting's exact bytes, compared on every read: a transaction-local setting changes
 //! back at a savepoint's rollback, so "once per transaction" would answer for the wrong user.
-#![allow(unsafe_code, reason = "the setting is a C string, and the answer a datum Postgres owns")]
+#![allow(
+    unsafe_code,
+    reason = "the setting is a C string, and the answer a datum Postgres owns"
+)]
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -12,6 +15,7 @@ use insforge_protocol::claims::{Claims, Unusable};
 use pgrx::{IntoDatum, PgMemoryContexts, pg_sys, warning};
 
 use super::setting::claims_setting;
+use crate::session;
 
 /// What the session's claims were when they were last read.
 struct Cached {
@@ -31,7 +35,7 @@ struct Subject {
 }
 
 /// A static of one backend; a thread-local costs a call for each look.
-struct Backend<T>(T);
+pub(crate) struct Backend<T>(pub(crate) T);
 
 // SAFETY: a backend runs SQL functions in one thread only, and nothing else reaches this module.
 unsafe impl<T> Sync for Backend<T> {}
@@ -44,7 +48,10 @@ static CACHED: Backend<Cached> = Backend(Cached {
 });
 
 /// Gives `read` the caller's claims; `None` where there are none that can be used.
-pub(super) fn with_claims<R>(read: impl FnOnce(&Claims) -> Option<R>) -> Option<R> {
+pub(crate) fn with_claims<R>(read: impl FnOnce(&Claims) -> Option<R>) -> Option<R> {
+    if session::decides() {
+        return session::with_claims(read);
+    }
     let setting = claims_setting();
     if setting.is_null() {
         return None;
@@ -58,6 +65,9 @@ pub(super) fn with_claims<R>(read: impl FnOnce(&Claims) -> Option<R>) -> Option<
 /// The caller's id, if the cache has it for this setting and transaction. Calls nothing of Postgres
 /// that could raise an error.
 pub(super) fn cached_subject() -> Option<Option<pg_sys::Datum>> {
+    if session::decides() {
+        return session::cached_subject();
+    }
     let setting = claims_setting();
     if setting.is_null() {
         return Some(None);
@@ -68,12 +78,18 @@ pub(super) fn cached_subject() -> Option<Option<pg_sys::Datum>> {
 
 /// The caller's id, read anew.
 pub(super) fn fresh_subject() -> Option<pg_sys::Datum> {
+    if session::decides() {
+        return session::fresh_subject();
+    }
     let datum = with_claims(|claims| {
         let subject = claims.subject()?;
         // SAFETY: the context exists whenever a function runs, and outlives this call.
         unsafe { PgMemoryContexts::TopTransactionContext.switch_to(|_| subject.into_datum()) }
     });
-    CACHED.0.subject.set(Some(Subject { transaction: current_transaction(), datum }));
+    CACHED.0.subject.set(Some(Subject {
+        transaction: current_transaction(),
+        datum,
+    }));
     datum
 }
 
@@ -102,7 +118,7 @@ fn read_anew(setting: *const c_char) {
 }
 
 /// The local number of the running transaction: no two transactions of a backend share one.
-fn current_transaction() -> pg_sys::LocalTransactionId {
+pub(crate) fn current_transaction() -> pg_sys::LocalTransactionId {
     // SAFETY: a backend that runs a function has its entry in the process array.
     unsafe {
         #[cfg(any(feature = "pg15", feature = "pg16"))]

@@ -1,4 +1,5 @@
-//! Who is asking: `request.jwt.claims`, read fail-closed and cached by its exact bytes.
+//! Who is asking: `request.jwt.claims`, read fail-closed and cached by its exact bytes, unless a login
+//! (`crate::session`) says so.
 
 mod cache;
 mod functions;
@@ -6,3 +7,5 @@ mod setting;
 mod subject;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
+
+pub(crate) use cache::{Backend, current_transaction, with_claims};

@@ -10,7 +10,9 @@ use super::cache::{cached_subject, fresh_subject};
 /// The caller's user id, or NULL. Without a guard, which would be a third of the price: what it does
 /// itself cannot fail, and the rest is guarded.
 #[unsafe(no_mangle)]
-pub(super) extern "C-unwind" fn insforge_requesting_user_id(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+pub(super) extern "C-unwind" fn insforge_requesting_user_id(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> pg_sys::Datum {
     match cached_subject() {
         Some(subject) => answer(fcinfo, subject),
         None => read_subject(fcinfo),

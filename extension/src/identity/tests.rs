@@ -9,7 +9,11 @@ mod tests {
     use super::*;
 
     fn claim_as(claims: &str) -> Option<String> {
-        Spi::run_with_args("SELECT set_config('request.jwt.claims', $1, true)", &[claims.into()]).unwrap();
+        Spi::run_with_args(
+            "SELECT set_config('request.jwt.claims', $1, true)",
+            &[claims.into()],
+        )
+        .unwrap();
         user_id()
     }
 
@@ -21,7 +25,12 @@ mod tests {
     fn a_session_without_claims_has_no_identity() {
         assert_eq!(user_id(), None);
         assert_eq!(Spi::get_one::<String>("SELECT insforge.role()").unwrap(), None);
-        assert_eq!(Spi::get_one::<pgrx::JsonB>("SELECT insforge.claims()").unwrap().map(|j| j.0), None);
+        assert_eq!(
+            Spi::get_one::<pgrx::JsonB>("SELECT insforge.claims()")
+                .unwrap()
+                .map(|j| j.0),
+            None
+        );
     }
 
     #[pg_test]
@@ -52,7 +61,12 @@ mod tests {
 
     #[pg_test]
     fn a_subject_that_is_not_a_string_is_no_identity() {
-        for claims in [r#"{"sub":123}"#, r#"{"sub":1e400}"#, r#"{"sub":true}"#, r#"{"sub":{"a":1}}"#] {
+        for claims in [
+            r#"{"sub":123}"#,
+            r#"{"sub":1e400}"#,
+            r#"{"sub":true}"#,
+            r#"{"sub":{"a":1}}"#,
+        ] {
             assert_eq!(claim_as(claims), None, "{claims}");
         }
     }
@@ -65,7 +79,10 @@ mod tests {
 
     #[pg_test]
     fn the_last_of_duplicate_subjects_counts() {
-        assert_eq!(claim_as(r#"{"sub":"first","sub":"last"}"#).as_deref(), Some("last"));
+        assert_eq!(
+            claim_as(r#"{"sub":"first","sub":"last"}"#).as_deref(),
+            Some("last")
+        );
     }
 
     #[pg_test]
@@ -92,15 +109,29 @@ mod tests {
     #[pg_test]
     fn a_null_in_a_path_reads_nothing() {
         claim_as(r#"{"a":{"b":1}}"#);
-        assert_eq!(Spi::get_one::<String>("SELECT insforge.claim('a', NULL)").unwrap(), None);
-        assert_eq!(Spi::get_one::<String>("SELECT insforge.claim('a', 'b')").unwrap().as_deref(), Some("1"));
+        assert_eq!(
+            Spi::get_one::<String>("SELECT insforge.claim('a', NULL)").unwrap(),
+            None
+        );
+        assert_eq!(
+            Spi::get_one::<String>("SELECT insforge.claim('a', 'b')")
+                .unwrap()
+                .as_deref(),
+            Some("1")
+        );
     }
 
     #[pg_test]
     fn email_and_role_are_strings_or_null() {
         claim_as(r#"{"sub":"a","email":"ada@acme.example","role":"authenticated"}"#);
         let both = Spi::get_two::<String, String>("SELECT insforge.email(), insforge.role()").unwrap();
-        assert_eq!(both, (Some("ada@acme.example".to_owned()), Some("authenticated".to_owned())));
+        assert_eq!(
+            both,
+            (
+                Some("ada@acme.example".to_owned()),
+                Some("authenticated".to_owned())
+            )
+        );
         claim_as(r#"{"sub":"a","email":1,"role":["x"]}"#);
         let neither = Spi::get_two::<String, String>("SELECT insforge.email(), insforge.role()").unwrap();
         assert_eq!(neither, (None, None));

@@ -15,7 +15,11 @@ use serde_json::Value;
 /// signature.
 type Outcome<T> = TableIterator<
     'static,
-    (name!(value, Option<T>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
+    (
+        name!(value, Option<T>),
+        name!(errcode, Option<&'static str>),
+        name!(error, Option<String>),
+    ),
 >;
 
 #[pg_schema]
@@ -24,7 +28,10 @@ mod x402 {
 
     /// One entry of `accepts`, or why there is none.
     #[pg_extern(immutable, parallel_safe)]
-    #[allow(clippy::too_many_arguments, reason = "one for each argument of x402.requirements()")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one for each argument of x402.requirements()"
+    )]
     fn _requirements(
         pay_to: &str,
         price: Option<AnyNumeric>,
@@ -39,7 +46,11 @@ mod x402 {
         vouched: Option<JsonB>,
     ) -> TableIterator<
         'static,
-        (name!(value, Option<JsonB>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
+        (
+            name!(value, Option<JsonB>),
+            name!(errcode, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
     > {
         let text = |value: Option<&str>| value.map(str::to_owned);
         let about = Resource {
@@ -54,9 +65,17 @@ mod x402 {
         };
         let build = || {
             let token = find_token(asset, network, vouched.as_ref())?;
-            let offer = Offer::new(token, pay_to, &price, u64::try_from(max_timeout_seconds).unwrap_or(0))?;
+            let offer = Offer::new(
+                token,
+                pay_to,
+                &price,
+                u64::try_from(max_timeout_seconds).unwrap_or(0),
+            )?;
             // The SQL wrapper has checked the name.
-            Ok(JsonB(offer.requirements(Dialect::parse(dialect).unwrap_or(Dialect::V2), &about)))
+            Ok(JsonB(offer.requirements(
+                Dialect::parse(dialect).unwrap_or(Dialect::V2),
+                &about,
+            )))
         };
         outcome(build().map_err(|e: OfferError| (e.sqlstate(), e.code(), e.to_string())))
     }
@@ -71,21 +90,37 @@ mod x402 {
         mime_type: Option<&str>,
     ) -> TableIterator<
         'static,
-        (name!(value, Option<JsonB>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
+        (
+            name!(value, Option<JsonB>),
+            name!(errcode, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
     > {
         let about = Resource {
             url: resource.unwrap_or_default().to_owned(),
             description: description.map(str::to_owned),
             mime_type: mime_type.map(str::to_owned),
         };
-        outcome(payment_required(&requirements.0, &about, error).map(JsonB).map_err(words))
+        outcome(
+            payment_required(&requirements.0, &about, error)
+                .map(JsonB)
+                .map_err(words),
+        )
     }
 
     /// The EIP-712 domain of a token, or why it cannot be told.
     #[pg_extern(immutable, parallel_safe)]
-    fn _token_domain(asset: &str, network: &str, vouched: Option<JsonB>) -> TableIterator<
+    fn _token_domain(
+        asset: &str,
+        network: &str,
+        vouched: Option<JsonB>,
+    ) -> TableIterator<
         'static,
-        (name!(value, Option<JsonB>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
+        (
+            name!(value, Option<JsonB>),
+            name!(errcode, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
     > {
         let found = find_token(asset, network, vouched.as_ref());
         outcome(
@@ -113,10 +148,16 @@ fn read_vouched(vouched: Option<&JsonB>) -> Vec<VouchedToken> {
                 name: text("name")?.to_owned(),
                 version: text("version")?.to_owned(),
             },
-            decimals: v.get("decimals").and_then(Value::as_u64).and_then(|n| u8::try_from(n).ok()),
+            decimals: v
+                .get("decimals")
+                .and_then(Value::as_u64)
+                .and_then(|n| u8::try_from(n).ok()),
         })
     };
-    vouched.and_then(|v| v.0.as_array()).map(|list| list.iter().filter_map(entry).collect()).unwrap_or_default()
+    vouched
+        .and_then(|v| v.0.as_array())
+        .map(|list| list.iter().filter_map(entry).collect())
+        .unwrap_or_default()
 }
 
 /// SQLSTATE, word on the wire and sentence.

@@ -1,11 +1,14 @@
 //! The event trigger that sees `DROP EXTENSION` and `DROP SCHEMA` before they happen.
-#![allow(unsafe_code, reason = "what is dropped is only in the statement's parse tree, which is C")]
+#![allow(
+    unsafe_code,
+    reason = "what is dropped is only in the statement's parse tree, which is C"
+)]
 
 use std::ffi::CStr;
 
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::{PgList, pg_sys};
-use pgrx::pg_sys::panic::ErrorReport;
 
 /// The statement as the trigger sees it: what kind of object, and its name.
 fn dropped(fcinfo: pg_sys::FunctionCallInfo) -> Vec<(pg_sys::ObjectType::Type, String)> {
@@ -26,7 +29,11 @@ fn dropped(fcinfo: pg_sys::FunctionCallInfo) -> Vec<(pg_sys::ObjectType::Type, S
         PgList::<pg_sys::Node>::from_pg((*statement).objects)
             .iter_ptr()
             .filter(|node| (**node).type_ == pg_sys::NodeTag::T_String)
-            .map(|node| CStr::from_ptr((*node.cast::<pg_sys::String>()).sval).to_string_lossy().into_owned())
+            .map(|node| {
+                CStr::from_ptr((*node.cast::<pg_sys::String>()).sval)
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .map(|name| (kind, name))
             .collect()
     }

@@ -20,13 +20,21 @@ mod x402 {
         value: &str,
     ) -> TableIterator<
         'static,
-        (name!(message, Option<JsonB>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
+        (
+            name!(message, Option<JsonB>),
+            name!(errcode, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
     > {
         TableIterator::once(match header::decode(value) {
             Ok(message) => (Some(JsonB(message)), None, None),
             Err(error) => {
                 let reason = Reason::from(error);
-                (None, Some(reason.sqlstate()), Some(format!("{}: {reason}", reason.code())))
+                (
+                    None,
+                    Some(reason.sqlstate()),
+                    Some(format!("{}: {reason}", reason.code())),
+                )
             }
         })
     }

@@ -5,10 +5,10 @@ mod doorbell;
 mod drop_guard;
 mod header;
 mod names;
+mod next_status;
 mod selling;
 mod signing;
-mod next_status;
-mod transitions;
-mod verify;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
+mod transitions;
+mod verify;

@@ -4,7 +4,13 @@ use insforge_protocol::ledger::{Reported, Status, Word, next_status, seen_status
 use insforge_protocol::okx::Class;
 use pgrx::prelude::*;
 
-const CLASSES: [Class; 5] = [Class::Final, Class::Retryable, Class::InFlight, Class::Unknown, Class::Config];
+const CLASSES: [Class; 5] = [
+    Class::Final,
+    Class::Retryable,
+    Class::InFlight,
+    Class::Unknown,
+    Class::Config,
+];
 
 #[pg_schema]
 mod x402 {
@@ -22,7 +28,10 @@ mod x402 {
         disputed: Option<bool>,
     ) -> Option<&'static str> {
         let from: Status = from_status?.parse().ok()?;
-        let word = Word::ALL.into_iter().find(|word| Some(word.as_str()) == outcome).unwrap_or(Word::Unknown);
+        let word = Word::ALL
+            .into_iter()
+            .find(|word| Some(word.as_str()) == outcome)
+            .unwrap_or(Word::Unknown);
         let class = CLASSES.into_iter().find(|known| Some(known.as_str()) == class);
         let reported = Reported {
             word,

@@ -12,6 +12,18 @@ extension_sql_file!(
     name = "selling_deliveries",
     requires = ["selling_challenge"]
 );
-extension_sql_file!("../../../sql/selling/21_sell.sql", name = "selling_sell", requires = ["selling_deliveries"]);
-extension_sql_file!("../../../sql/selling/22_deliver.sql", name = "selling_deliver", requires = ["selling_sell"]);
-extension_sql_file!("../../../sql/selling/23_examine.sql", name = "selling_examine", requires = ["selling_deliver"]);
+extension_sql_file!(
+    "../../../sql/selling/21_sell.sql",
+    name = "selling_sell",
+    requires = ["selling_deliveries"]
+);
+extension_sql_file!(
+    "../../../sql/selling/22_deliver.sql",
+    name = "selling_deliver",
+    requires = ["selling_sell"]
+);
+extension_sql_file!(
+    "../../../sql/selling/23_examine.sql",
+    name = "selling_examine",
+    requires = ["selling_deliver"]
+);

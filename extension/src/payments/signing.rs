@@ -8,29 +8,41 @@ use pgrx::prelude::*;
 
 use super::challenge::{outcome, words};
 
-type Text = TableIterator<
-    'static,
-    (name!(value, Option<String>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
->;
-
 #[pg_schema]
 mod x402 {
     use super::*;
 
     /// The domain separator (EIP-712), or why there is none.
     #[pg_extern(immutable, parallel_safe)]
-    fn _domain_separator(domain: JsonB) -> TableIterator<
+    fn _domain_separator(
+        domain: JsonB,
+    ) -> TableIterator<
         'static,
-        (name!(value, Option<String>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
+        (
+            name!(value, Option<String>),
+            name!(errcode, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
     > {
-        outcome(read_domain(&domain.0).map(|domain| format!("{:#x}", domain.separator())).map_err(words))
+        outcome(
+            read_domain(&domain.0)
+                .map(|domain| format!("{:#x}", domain.separator()))
+                .map_err(words),
+        )
     }
 
     /// The digest that a payer signs (EIP-3009 under EIP-712), or why there is none.
     #[pg_extern(immutable, parallel_safe)]
-    fn _authorization_digest(authorization: JsonB, domain: JsonB) -> TableIterator<
+    fn _authorization_digest(
+        authorization: JsonB,
+        domain: JsonB,
+    ) -> TableIterator<
         'static,
-        (name!(value, Option<String>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
+        (
+            name!(value, Option<String>),
+            name!(errcode, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
     > {
         let digest = || {
             let message = signed_message(&authorization.0)?;
@@ -41,9 +53,16 @@ mod x402 {
 
     /// The address whose key signed a digest, or why there is none.
     #[pg_extern(immutable, parallel_safe)]
-    fn _recover(digest: &str, signature: &str) -> TableIterator<
+    fn _recover(
+        digest: &str,
+        signature: &str,
+    ) -> TableIterator<
         'static,
-        (name!(value, Option<String>), name!(errcode, Option<&'static str>), name!(error, Option<String>)),
+        (
+            name!(value, Option<String>),
+            name!(errcode, Option<&'static str>),
+            name!(error, Option<String>),
+        ),
     > {
         let recover = || {
             let digest = evm::bytes32(digest).ok_or(Reason::Payload(Problem::NotBytes32.of("digest")))?;

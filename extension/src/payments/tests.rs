@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 const VECTORS: &str = include_str!("../../../protocol/tests/vectors/eip3009.json");
 
 fn cases() -> Vec<Value> {
-    serde_json::from_str::<Value>(VECTORS).unwrap()["cases"].as_array().unwrap().clone()
+    serde_json::from_str::<Value>(VECTORS).unwrap()["cases"]
+        .as_array()
+        .unwrap()
+        .clone()
 }
 
 /// The vector that does not run out: its value and validBefore are 2^256-1.
@@ -47,7 +50,9 @@ mod tests {
                 EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM; END $$",
         )
         .unwrap();
-        Spi::get_one_with_args("SELECT pg_temp.attempt($1)", &[statement.into()]).unwrap().unwrap()
+        Spi::get_one_with_args("SELECT pg_temp.attempt($1)", &[statement.into()])
+            .unwrap()
+            .unwrap()
     }
 
     fn submit_failure(payment: &Value, requirements: &Value) -> String {
@@ -76,7 +81,12 @@ mod tests {
                 ],
             )
             .unwrap();
-            assert_eq!(verdict.as_deref(), case["verdict"].as_str(), "case {}", case["id"]);
+            assert_eq!(
+                verdict.as_deref(),
+                case["verdict"].as_str(),
+                "case {}",
+                case["id"]
+            );
         }
     }
 
@@ -96,9 +106,15 @@ mod tests {
     fn the_ledger_knows_exactly_the_protocols_statuses() {
         let check = one("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'x402_payments_status_known'").unwrap();
         for status in insforge_protocol::ledger::Status::ALL {
-            assert!(check.contains(&format!("'{status}'")), "{status} is not in {check}");
+            assert!(
+                check.contains(&format!("'{status}'")),
+                "{status} is not in {check}"
+            );
         }
-        assert_eq!(check.matches("::text").count(), insforge_protocol::ledger::Status::ALL.len());
+        assert_eq!(
+            check.matches("::text").count(),
+            insforge_protocol::ledger::Status::ALL.len()
+        );
     }
 
     #[pg_test]
@@ -106,8 +122,14 @@ mod tests {
         let (payment, required) = lasting();
         let first = submit(payment.clone(), required.clone(), "/report");
         assert_eq!(submit(payment, required, "/report"), first);
-        assert_eq!(one("SELECT count(*)::text FROM x402_payments").as_deref(), Some("1"));
-        assert_eq!(one("SELECT string_agg(to_status, ',') FROM x402.events").as_deref(), Some("pending"));
+        assert_eq!(
+            one("SELECT count(*)::text FROM x402_payments").as_deref(),
+            Some("1")
+        );
+        assert_eq!(
+            one("SELECT string_agg(to_status, ',') FROM x402.events").as_deref(),
+            Some("pending")
+        );
     }
 
     #[pg_test]
@@ -121,7 +143,10 @@ mod tests {
     fn a_known_nonce_with_a_forged_signature_finds_nothing() {
         let (mut payment, required) = lasting();
         submit(payment.clone(), required.clone(), "/report");
-        let signature = payment["payload"]["signature"].as_str().unwrap().replace("0xe66b", "0xe66c");
+        let signature = payment["payload"]["signature"]
+            .as_str()
+            .unwrap()
+            .replace("0xe66b", "0xe66c");
         payment["payload"]["signature"] = signature.into();
         assert!(submit_failure(&payment, &required).starts_with("X4018 "));
     }
@@ -130,7 +155,10 @@ mod tests {
     fn a_payment_that_names_no_resource_is_refused() {
         let (payment, required) = lasting();
         let refused = failure(&format!("SELECT x402.submit('{payment}', '{required}')"));
-        assert!(refused.starts_with("22023 the payment names no resource"), "{refused}");
+        assert!(
+            refused.starts_with("22023 the payment names no resource"),
+            "{refused}"
+        );
     }
 
     #[pg_test]
@@ -147,27 +175,44 @@ mod tests {
             ("X4005", |p, _| p["scheme"] = json!("upto")),
             ("X4007", |p, _| p["network"] = json!("dogecoin")),
             ("X4008", |p, _| p["network"] = json!("eip155:8453")),
-            ("X4002", |p, _| p["payload"]["authorization"]["value"] = json!(1.5)),
-            ("X4002", |p, _| p["payload"]["authorization"]["value"] = json!("-1")),
+            ("X4002", |p, _| {
+                p["payload"]["authorization"]["value"] = json!(1.5)
+            }),
+            ("X4002", |p, _| {
+                p["payload"]["authorization"]["value"] = json!("-1")
+            }),
             ("X4003", |_, r| r["amount"] = json!({"basic": "1"})),
-            ("X4009", |_, r| r["asset"] = json!("0x00000000000000000000000000000000000000aa")),
-            ("X4013", |_, r| r["payTo"] = json!("0x00000000000000000000000000000000000000aa")),
+            ("X4009", |_, r| {
+                r["asset"] = json!("0x00000000000000000000000000000000000000aa")
+            }),
+            ("X4013", |_, r| {
+                r["payTo"] = json!("0x00000000000000000000000000000000000000aa")
+            }),
             ("X4014", |_, r| r["amount"] = json!("7")),
-            ("X4017", |p, _| p["payload"]["authorization"]["validAfter"] = json!("99999999999")),
+            ("X4017", |p, _| {
+                p["payload"]["authorization"]["validAfter"] = json!("99999999999")
+            }),
         ];
         for (sqlstate, break_it) in breaks {
             let (mut payment, mut required) = lasting();
             break_it(&mut payment, &mut required);
             let refused = submit_failure(&payment, &required);
-            assert!(refused.starts_with(sqlstate), "expected {sqlstate}, got {refused}");
+            assert!(
+                refused.starts_with(sqlstate),
+                "expected {sqlstate}, got {refused}"
+            );
         }
-        assert_eq!(one("SELECT count(*)::text FROM x402_payments").as_deref(), Some("0"));
+        assert_eq!(
+            one("SELECT count(*)::text FROM x402_payments").as_deref(),
+            Some("0")
+        );
         assert_eq!(one("SELECT count(*)::text FROM x402.queue").as_deref(), Some("0"));
     }
 
     #[pg_test]
     fn a_payment_header_is_read_back_and_a_bad_one_says_what_is_wrong() {
-        let same = "SELECT x402.decode_header(x402.encode_header('{\"name\":\"USD₮0\"}')) = '{\"name\":\"USD₮0\"}'";
+        let same =
+            "SELECT x402.decode_header(x402.encode_header('{\"name\":\"USD₮0\"}')) = '{\"name\":\"USD₮0\"}'";
         assert_eq!(Spi::get_one::<bool>(same).unwrap(), Some(true));
         assert!(failure("SELECT x402.decode_header('{\"a\":1}')").starts_with("X4H03 "));
         assert!(failure("SELECT x402.decode_header('!!!')").starts_with("X4H04 "));
@@ -183,11 +228,16 @@ mod tests {
     }
 
     fn begin(id: &str, token: &str) -> Option<String> {
-        one(&format!("SELECT string_agg(b::text, '') FROM x402.begin_settle('{{{id}}}', '{{{token}}}') b"))
+        one(&format!(
+            "SELECT string_agg(b::text, '') FROM x402.begin_settle('{{{id}}}', '{{{token}}}') b"
+        ))
     }
 
     fn finish(outcome: &Value) -> String {
-        one(&format!("SELECT status || ' ' || applied FROM x402.finish('[{outcome}]')")).unwrap()
+        one(&format!(
+            "SELECT status || ' ' || applied FROM x402.finish('[{outcome}]')"
+        ))
+        .unwrap()
     }
 
     #[pg_test]
@@ -197,7 +247,10 @@ mod tests {
         let hash = format!("0x{}", "AB".repeat(32));
         let settled = json!({"id": id, "lease_token": token, "outcome": "settled", "tx_hash": hash});
         assert_eq!(finish(&settled), "settled true");
-        assert_eq!(one("SELECT tx_hash FROM x402_payments"), Some(hash.to_lowercase()));
+        assert_eq!(
+            one("SELECT tx_hash FROM x402_payments"),
+            Some(hash.to_lowercase())
+        );
         assert_eq!(one("SELECT count(*)::text FROM x402.queue").as_deref(), Some("0"));
         let trail = one("SELECT string_agg(to_status, ' ' ORDER BY id) FROM x402.events");
         assert_eq!(trail.as_deref(), Some("pending settling settled"));
@@ -227,9 +280,13 @@ mod tests {
     fn what_was_certainly_not_sent_is_pending_again() {
         let (id, token) = claimed();
         begin(&id, &token);
-        let not_sent = json!({"id": id, "lease_token": token, "outcome": "not_sent", "retry_after_ms": 60000});
+        let not_sent =
+            json!({"id": id, "lease_token": token, "outcome": "not_sent", "retry_after_ms": 60000});
         assert_eq!(finish(&not_sent), "pending true");
-        assert_eq!(one("SELECT count(*)::text FROM x402.claim('test', 10, '30 s')").as_deref(), Some("0"));
+        assert_eq!(
+            one("SELECT count(*)::text FROM x402.claim('test', 10, '30 s')").as_deref(),
+            Some("0")
+        );
         let due = Spi::get_one::<i64>("SELECT x402.next_due()").unwrap().unwrap();
         assert!((50_000..=60_000).contains(&due), "{due}");
     }
@@ -237,7 +294,11 @@ mod tests {
     #[pg_test]
     fn a_transaction_of_another_payment_settles_nothing() {
         let hash = format!("0x{}", "cd".repeat(32));
-        Spi::run(&format!("SELECT x402.record_settled('0x{}', '/x', '1', '{hash}')", "a".repeat(40))).unwrap();
+        Spi::run(&format!(
+            "SELECT x402.record_settled('0x{}', '/x', '1', '{hash}')",
+            "a".repeat(40)
+        ))
+        .unwrap();
         let (id, token) = claimed();
         begin(&id, &token);
         let lie = json!({"id": id, "lease_token": token, "outcome": "settled", "tx_hash": hash});
@@ -249,7 +310,11 @@ mod tests {
     #[pg_test]
     fn a_settled_row_does_not_change_and_no_row_is_removed() {
         let hash = format!("0x{}", "cd".repeat(32));
-        Spi::run(&format!("SELECT x402.record_settled('0x{}', '/x', '1', '{hash}')", "a".repeat(40))).unwrap();
+        Spi::run(&format!(
+            "SELECT x402.record_settled('0x{}', '/x', '1', '{hash}')",
+            "a".repeat(40)
+        ))
+        .unwrap();
         assert!(failure("UPDATE x402_payments SET status = 'pending'").starts_with("X4201 "));
         assert!(failure("UPDATE x402_payments SET tx_hash = NULL, mock = true").starts_with("X4202 "));
         assert!(failure("UPDATE x402_payments SET amount = '2'").starts_with("X4202 "));
@@ -267,8 +332,14 @@ mod tests {
                 a = "a".repeat(40), h = "ef".repeat(32), n = nonce.repeat(64)
             ))
         };
-        assert_eq!([record("1", "1"), record("2", "2"), record("2", "3")], ["ok", "ok", "ok"]);
-        assert_eq!(one("SELECT count(*)::text FROM x402_payments").as_deref(), Some("2"));
+        assert_eq!(
+            [record("1", "1"), record("2", "2"), record("2", "3")],
+            ["ok", "ok", "ok"]
+        );
+        assert_eq!(
+            one("SELECT count(*)::text FROM x402_payments").as_deref(),
+            Some("2")
+        );
         let insert = format!(
             "INSERT INTO x402_payments (payer_address, endpoint, amount, tx_hash) VALUES ('0xa', '/', '1', '0x{}')",
             "EF".repeat(32)
@@ -287,7 +358,10 @@ mod tests {
     fn an_operator_can_cancel_only_what_was_never_sent() {
         let (id, token) = claimed();
         assert!(failure(&format!("SELECT x402.cancel('{id}', ' ')")).starts_with("22023 "));
-        assert_eq!(one(&format!("SELECT x402.cancel('{id}', 'buyer asked')")).as_deref(), Some("failed"));
+        assert_eq!(
+            one(&format!("SELECT x402.cancel('{id}', 'buyer asked')")).as_deref(),
+            Some("failed")
+        );
         assert_eq!(begin(&id, &token), None);
         assert!(failure(&format!("SELECT x402.cancel('{id}', 'again')")).starts_with("X4207 "));
         assert!(failure("SELECT x402.cancel(gen_random_uuid(), 'x')").starts_with("P0002 "));
@@ -299,11 +373,26 @@ mod tests {
         begin(&id, &token);
         assert!(failure(&format!("SELECT x402.write_off('{id}', 'x')")).starts_with("X4207 "));
         finish(&json!({"id": id, "lease_token": token, "outcome": "unknown", "retry_after_ms": 60000}));
-        assert_eq!(one(&format!("SELECT x402.retry('{id}')")).as_deref(), Some("unknown"));
-        assert_eq!(Spi::get_one::<i64>("SELECT x402.next_due('{unknown}')").unwrap(), Some(0));
-        assert_eq!(one(&format!("SELECT x402.write_off('{id}', 'gone')")).as_deref(), Some("failed"));
-        let sentence = one(&format!("SELECT sentence FROM x402.explain('{id}') ORDER BY at DESC LIMIT 1")).unwrap();
-        assert!(sentence.ends_with("moved it from unknown to failed: gone."), "{sentence}");
+        assert_eq!(
+            one(&format!("SELECT x402.retry('{id}')")).as_deref(),
+            Some("unknown")
+        );
+        assert_eq!(
+            Spi::get_one::<i64>("SELECT x402.next_due('{unknown}')").unwrap(),
+            Some(0)
+        );
+        assert_eq!(
+            one(&format!("SELECT x402.write_off('{id}', 'gone')")).as_deref(),
+            Some("failed")
+        );
+        let sentence = one(&format!(
+            "SELECT sentence FROM x402.explain('{id}') ORDER BY at DESC LIMIT 1"
+        ))
+        .unwrap();
+        assert!(
+            sentence.ends_with("moved it from unknown to failed: gone."),
+            "{sentence}"
+        );
     }
 
     #[pg_test]
@@ -318,9 +407,14 @@ mod tests {
             "nonce": signed["nonce"], "pay_to": signed["to"], "value": signed["value"], "log_index": 3,
             "tx_hash": format!("0x{}", "77".repeat(32)), "block_number": 9, "block_hash": "0x1", "finality": "latest",
             "block_time": 1}]);
-        let found = one(&format!("SELECT status || ' ' || applied FROM x402.record_transfers('{seen}')"));
+        let found = one(&format!(
+            "SELECT status || ' ' || applied FROM x402.record_transfers('{seen}')"
+        ));
         assert_eq!(found.as_deref(), Some("review true"));
-        assert_eq!(one(&format!("SELECT x402.accept('{id}', 'seen')")).as_deref(), Some("settled"));
+        assert_eq!(
+            one(&format!("SELECT x402.accept('{id}', 'seen')")).as_deref(),
+            Some("settled")
+        );
     }
 
     #[pg_test]
@@ -332,13 +426,19 @@ mod tests {
         let confirm = |outcome: &str, finality: &str| {
             let given = json!([{"id": id, "tx_hash": hash, "outcome": outcome, "finality": finality,
                 "block_number": 5, "block_hash": "0x5", "log_index": 1}]);
-            one(&format!("SELECT status || ' ' || applied FROM x402.confirm('{given}')")).unwrap()
+            one(&format!(
+                "SELECT status || ' ' || applied FROM x402.confirm('{given}')"
+            ))
+            .unwrap()
         };
         assert_eq!(confirm("confirmed", "latest"), "settled true");
         assert_eq!(confirm("reorganised", "none"), "submitted true");
         assert_eq!(one("SELECT status FROM x402.queue").as_deref(), Some("submitted"));
-        let token = one("SELECT lease_token::text FROM x402.claim('test', 1, '30 s', '{submitted}')").unwrap();
-        finish(&json!({"id": id, "lease_token": token, "outcome": "settled", "tx_hash": hash, "log_index": 1}));
+        let token =
+            one("SELECT lease_token::text FROM x402.claim('test', 1, '30 s', '{submitted}')").unwrap();
+        finish(
+            &json!({"id": id, "lease_token": token, "outcome": "settled", "tx_hash": hash, "log_index": 1}),
+        );
         assert_eq!(confirm("confirmed", "finalized"), "settled true");
         assert_eq!(confirm("reorganised", "none"), "settled false");
     }
@@ -355,8 +455,16 @@ mod tests {
             x402.transition_allowed(text,text)\nx402.transitions()\n\
             x402.verify(jsonb,jsonb,timestamp with time zone,jsonb)";
         assert_eq!(open.as_deref(), Some(expected));
-        for table in ["x402.authorizations", "x402.queue", "x402.events", "x402.settings", "x402_payments"] {
-            let any = format!("SELECT has_table_privilege('stranger', '{table}', 'SELECT, INSERT, UPDATE, DELETE')");
+        for table in [
+            "x402.authorizations",
+            "x402.queue",
+            "x402.events",
+            "x402.settings",
+            "x402_payments",
+        ] {
+            let any = format!(
+                "SELECT has_table_privilege('stranger', '{table}', 'SELECT, INSERT, UPDATE, DELETE')"
+            );
             assert_eq!(Spi::get_one::<bool>(&any).unwrap(), Some(false), "{table}");
         }
     }

@@ -11,9 +11,17 @@ mod x402 {
     #[pg_extern(immutable, parallel_safe)]
     fn transitions() -> TableIterator<
         'static,
-        (name!(from_status, &'static str), name!(to_status, &'static str), name!(evidence, &'static str)),
+        (
+            name!(from_status, &'static str),
+            name!(to_status, &'static str),
+            name!(evidence, &'static str),
+        ),
     > {
-        TableIterator::new(TRANSITIONS.iter().map(|t| (t.from.as_str(), t.to.as_str(), t.evidence)))
+        TableIterator::new(
+            TRANSITIONS
+                .iter()
+                .map(|t| (t.from.as_str(), t.to.as_str(), t.evidence)),
+        )
     }
 
     /// Whether a payment may move from one status to another; false for a word that names no status.

@@ -58,7 +58,12 @@ mod x402 {
             return TableIterator::empty();
         };
         let vouched = read_vouched(vouched.as_ref());
-        let judgement = judge_json(&payment.0, &requirements.0, Domains::Vouched(&vouched), unix_seconds(at));
+        let judgement = judge_json(
+            &payment.0,
+            &requirements.0,
+            Domains::Vouched(&vouched),
+            unix_seconds(at),
+        );
         TableIterator::once(row(&judgement))
     }
 }
@@ -82,7 +87,10 @@ fn read_vouched(vouched: Option<&JsonB>) -> Vec<VouchedDomain> {
             version: text("version")?.to_owned(),
         })
     };
-    vouched.and_then(|v| v.0.as_array()).map(|list| list.iter().filter_map(entry).collect()).unwrap_or_default()
+    vouched
+        .and_then(|v| v.0.as_array())
+        .map(|list| list.iter().filter_map(entry).collect())
+        .unwrap_or_default()
 }
 
 fn row(judgement: &Judgement) -> Row {
@@ -107,20 +115,33 @@ fn row(judgement: &Judgement) -> Row {
     )
 }
 
-type Words = (&'static str, Option<&'static str>, Option<String>, Option<&'static str>);
+type Words = (
+    &'static str,
+    Option<&'static str>,
+    Option<String>,
+    Option<&'static str>,
+);
 
 fn verdict(verdict: &Verdict) -> Words {
     match verdict {
         Verdict::Valid => ("valid", None, None, None),
-        Verdict::Invalid(reason) => {
-            ("invalid", Some(reason.code()), Some(reason.to_string()), Some(reason.sqlstate()))
-        }
+        Verdict::Invalid(reason) => (
+            "invalid",
+            Some(reason.code()),
+            Some(reason.to_string()),
+            Some(reason.sqlstate()),
+        ),
         Verdict::Indeterminate(why) => {
             let message = match why {
                 Why::ContractWallet(_) => "a contract wallet's signature can only be checked on chain",
                 Why::Deferred => "a deferred payment's signature can only be checked by the facilitator",
             };
-            ("indeterminate", Some("invalid_exact_evm_payload_signature"), Some(message.to_owned()), None)
+            (
+                "indeterminate",
+                Some("invalid_exact_evm_payload_signature"),
+                Some(message.to_owned()),
+                None,
+            )
         }
     }
 }

@@ -1,4 +1,10 @@
 //! What the token tests share: the vector file, and issuers that sign with keys made on the spot.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support: what fails here fails a test"
+)]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod issuer;
