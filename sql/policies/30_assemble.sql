@@ -46,19 +46,6 @@ AS $fn$
   FROM insforge._rls_present(tbl) p WHERE without <> '*' AND p.slot <> without
 $fn$;
 
--- What earlier calls changed around the policies, to be undone with the last of them:
---   acl, parts       privileges as they were, of the table and of its partitions, once narrowed is true
---   roles            the roles these privileges were narrowed for
---   added            privileges granted where nothing was narrowed
---   rls, force       switched on by us; others: policies of other people that were there then
---   not_null, default, usage, sequences, helpers
-CREATE FUNCTION insforge._rls_memory(tbl regclass) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $fn$
-  SELECT coalesce((SELECT m.state -> 'table' FROM insforge._rls_managed(tbl) m
-                   WHERE jsonb_typeof(m.state -> 'table') = 'object' ORDER BY m.policy LIMIT 1), '{}')
-$fn$;
-
 -- Distinct elements of one member of all specifications.
 CREATE FUNCTION insforge._rls_all(specs jsonb, member text) RETURNS SETOF jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -67,4 +54,76 @@ AS $fn$
     jsonb_array_elements(s.spec -> member) WITH ORDINALITY AS e(item, at)
   WHERE jsonb_typeof(s.spec -> member) = 'array'
   GROUP BY e.item ORDER BY min(ARRAY[s.nr, e.at])
+$fn$;
+
+-- What earlier calls changed around the policies, to be undone with the last of them:
+--   acl, parts       privileges as they were, of the table and of its partitions, once narrowed is true
+--   roles            the roles these privileges were narrowed for
+--   added            privileges granted where nothing was narrowed
+--   rls, force       switched on by us; others: policies of other people that were there then
+--   not_null, default, usage, sequences, helpers
+-- One privilege is a JSON array: [role or null for PUBLIC, privilege, column or null for the table, grant
+-- option].
+--
+-- It is read from a comment, which the table's owner can write, and carried out by whoever calls: a
+-- superuser, perhaps. So only what is about this table, and in the form that we write, is taken from it.
+
+CREATE FUNCTION insforge._rls_clean_privileges(found jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+  SELECT coalesce(jsonb_agg(p ORDER BY at), '[]')
+  FROM jsonb_array_elements(CASE jsonb_typeof(found) WHEN 'array' THEN found ELSE '[]' END) WITH ORDINALITY AS e(p,
+    at)
+  WHERE jsonb_typeof(p) = 'array' AND jsonb_typeof(p -> 0) IN ('string', 'null') AND jsonb_typeof(p -> 3) = 'boolean'
+    AND p ->> 1 IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
+$fn$;
+
+CREATE FUNCTION insforge._rls_partitions(tbl regclass) RETURNS SETOF oid
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$ SELECT t.relid::oid FROM pg_partition_tree(tbl) t WHERE t.relid <> tbl $fn$;
+
+-- Sequences that defaults of the table draw from.
+CREATE FUNCTION insforge._rls_sequences(tbl regclass) RETURNS SETOF text
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+  SELECT insforge._rls_name(s.oid) FROM pg_attrdef d
+  JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass
+  JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
+  WHERE d.adrelid = tbl
+$fn$;
+
+-- Helpers that bear our mark and that the table's owner could drop by hand.
+CREATE FUNCTION insforge._rls_own_helpers(tbl regclass, found jsonb) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+  SELECT coalesce(jsonb_agg(p.oid::regprocedure::text), '[]')
+  FROM jsonb_array_elements_text(CASE jsonb_typeof(found) WHEN 'array' THEN found ELSE '[]' END) f
+  JOIN pg_proc p ON p.oid = to_regprocedure(f) JOIN pg_class c ON c.oid = tbl
+  WHERE insforge._rls_mark(obj_description(p.oid, 'pg_proc')) IS NOT NULL
+    AND pg_has_role(c.relowner, p.proowner, 'USAGE')
+$fn$;
+
+CREATE FUNCTION insforge._rls_memory(tbl regclass) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+  WITH found AS (
+    SELECT m.state -> 'table' AS t FROM insforge._rls_managed(tbl) m
+    WHERE jsonb_typeof(m.state -> 'table') = 'object' ORDER BY m.policy LIMIT 1
+  ), acl AS (SELECT insforge._rls_clean_privileges(t -> 'acl') AS acl FROM found)
+  SELECT CASE WHEN t IS NULL THEN '{}'::jsonb ELSE (t - '{acl,parts,added,usage,sequences,helpers}'::text[])
+    || CASE WHEN t ? 'added' THEN jsonb_build_object('added', insforge._rls_clean_privileges(t -> 'added'))
+      ELSE '{}' END
+    || jsonb_build_object('acl', acl,
+      -- A partition without a list of its own had the privileges of the whole.
+      'parts', (SELECT coalesce(jsonb_object_agg(insforge._rls_name(p),
+        CASE jsonb_typeof(t -> 'parts' -> insforge._rls_name(p))
+                  WHEN 'null' THEN acl ELSE insforge._rls_clean_privileges(
+                    t -> 'parts' -> insforge._rls_name(p)) END), '{}')
+                FROM insforge._rls_partitions(tbl) p WHERE t -> 'parts' ? insforge._rls_name(p)),
+      'usage', (SELECT coalesce(jsonb_agg(u), '[]') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+                  jsonb_path_query(t, '$.usage[*]') u WHERE c.oid = tbl AND u ->> 0 = n.nspname),
+      'sequences', (SELECT coalesce(jsonb_agg(s), '[]') FROM jsonb_path_query(t, '$.sequences[*]') s
+                    WHERE s ->> 0 IN (SELECT insforge._rls_sequences(tbl))),
+      'helpers', insforge._rls_own_helpers(tbl, t -> 'helpers')) END
+  FROM (SELECT 1) AS always LEFT JOIN found ON true LEFT JOIN acl ON true
 $fn$;

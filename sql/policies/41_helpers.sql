@@ -19,9 +19,8 @@ LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT 'function', format('DROP FUNCTION %s', m), 'it was ours, and no policy of ours needs it as it is'
   FROM jsonb_array_elements_text(memory -> 'helpers') m JOIN pg_proc p ON p.oid = to_regprocedure(m)
-  WHERE insforge._rls_helper_found(m) IS NOT NULL AND NOT EXISTS (
-    SELECT FROM insforge._rls_all(specs, 'helpers') h
-    WHERE h ->> 'signature' = m AND to_regtype((h ->> 'type') || '[]') = p.prorettype)
+  WHERE NOT EXISTS (SELECT FROM insforge._rls_all(specs, 'helpers') h
+    WHERE to_regprocedure(h ->> 'signature') = p.oid AND to_regtype((h ->> 'type') || '[]') = p.prorettype)
 $fn$;
 
 CREATE FUNCTION insforge._rls_helper_steps(specs jsonb, memory jsonb) RETURNS SETOF insforge._rls_step
@@ -35,7 +34,7 @@ BEGIN
     found := insforge._rls_helper_found(h ->> 'signature');
     CONTINUE WHEN found ->> 'ddl' = md5(h ->> 'ddl');
     IF to_regprocedure(h ->> 'signature') IS NOT NULL
-      AND NOT coalesce(memory -> 'helpers' ? (h ->> 'signature'), false) THEN
+      AND NOT coalesce(memory -> 'helpers' ? to_regprocedure(h ->> 'signature')::text, false) THEN
       PERFORM insforge._rls_fail('42710', format('%s exists and is not ours', h ->> 'signature'),
         'Rename it, or name another schema in option "helper_schema".');
     END IF;

@@ -1,6 +1,5 @@
 -- Steps for privileges. Row-level security filters what grants have let in; TRUNCATE and a grant to PUBLIC
--- it does not filter at all. One privilege is a JSON array: [role or null for PUBLIC, privilege, column or
--- null for the table, grant option].
+-- it does not filter at all.
 
 CREATE FUNCTION insforge._rls_acl(relation oid, roles jsonb) RETURNS SETOF jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -72,10 +71,6 @@ AS $fn$
     OR EXISTS (SELECT FROM jsonb_array_elements(specs) s WHERE s -> 'grants' ? r.rolname)
 $fn$;
 
-CREATE FUNCTION insforge._rls_partitions(tbl regclass) RETURNS SETOF oid
-LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-AS $fn$ SELECT t.relid::oid FROM pg_partition_tree(tbl) t WHERE t.relid <> tbl $fn$;
-
 -- Privileges as they were: of roles already narrowed from the memory, of others from the catalog.
 CREATE FUNCTION insforge._rls_acl_before(relation oid, remembered jsonb, known jsonb, roles jsonb) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -92,24 +87,25 @@ AS $fn$
 DECLARE
   narrowed boolean := coalesce((memory ->> 'narrowed')::boolean, false);
   roles jsonb := insforge._rls_set_roles(specs, memory);
+  held jsonb;
   added jsonb;
 BEGIN
   IF insforge._rls_narrows(specs) THEN
-    -- Partitions go by name: their OIDs would not survive a dump.
-    RETURN jsonb_build_object('narrowed', true, 'roles', roles,
-      'acl', (SELECT coalesce(jsonb_agg(b), '[]') FROM jsonb_array_elements(
-                insforge._rls_acl_before(tbl, memory -> 'acl', memory -> 'roles', roles)) b
-              WHERE memory -> 'added' IS NULL OR NOT memory -> 'added' @> jsonb_build_array(b)),
-      'parts', (SELECT coalesce(jsonb_object_agg(insforge._rls_name(p),
-                  insforge._rls_acl_before(p, memory -> 'parts' -> insforge._rls_name(p), memory -> 'roles', roles)),
-                    '{}')
-                FROM insforge._rls_partitions(tbl) p));
+    SELECT coalesce(jsonb_agg(b), '[]') INTO held
+    FROM jsonb_array_elements(insforge._rls_acl_before(tbl, CASE WHEN narrowed THEN memory -> 'acl' END,
+      memory -> 'roles', roles)) b
+    WHERE memory -> 'added' IS NULL OR NOT memory -> 'added' @> jsonb_build_array(b);
+    RETURN jsonb_build_object('narrowed', true, 'roles', roles, 'acl', held,
+      -- Partitions go by name: their OIDs would not survive a dump. Null says: as the whole.
+      'parts', (SELECT coalesce(jsonb_object_agg(p.name, nullif(p.acl, held)), '{}')
+                FROM (SELECT insforge._rls_name(id) AS name, insforge._rls_acl_before(id,
+                        memory -> 'parts' -> insforge._rls_name(id), memory -> 'roles', roles) AS acl
+                      FROM insforge._rls_partitions(tbl) id) p));
   END IF;
   SELECT coalesce(jsonb_agg(g ORDER BY g), '[]') INTO added FROM insforge._rls_granted(tbl, specs) g
   WHERE CASE WHEN narrowed THEN NOT memory -> 'acl' @> jsonb_build_array(g)
-             ELSE memory -> 'added' @> jsonb_build_array(g)
-               OR NOT EXISTS (SELECT FROM insforge._rls_acl(tbl, jsonb_build_array(g -> 0)) a
-               WHERE a - 3 = g - 3) END;
+    ELSE coalesce(memory -> 'added' @> jsonb_build_array(g), false) OR NOT EXISTS (
+      SELECT FROM insforge._rls_acl(tbl, jsonb_build_array(g -> 0)) a WHERE a - 3 = g - 3) END;
   RETURN jsonb_build_object('added', added);
 END $fn$;
 
@@ -156,8 +152,7 @@ BEGIN
     RETURN QUERY SELECT * FROM insforge._rls_exact(tbl, memory -> 'roles',
       (SELECT jsonb_agg(DISTINCT x) FROM jsonb_array_elements(old_acl || granted) x),
       'as it was before');
-    FOR part IN SELECT to_regclass(e.key)::oid AS id, e.value FROM jsonb_each(memory -> 'parts') e
-      WHERE to_regclass(e.key) IS NOT NULL LOOP
+    FOR part IN SELECT to_regclass(e.key)::oid AS id, e.value FROM jsonb_each(memory -> 'parts') e LOOP
       RETURN QUERY SELECT * FROM insforge._rls_exact(part.id, memory -> 'roles', part.value, 'as it was before');
     END LOOP;
   ELSE

@@ -12,11 +12,8 @@ $fn$;
 CREATE FUNCTION insforge._rls_sequences_needed(tbl regclass, specs jsonb) RETURNS SETOF jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT DISTINCT jsonb_build_array(insforge._rls_name(s.oid), g ->> 0)
-  FROM insforge._rls_granted(tbl, specs) g, pg_attrdef d
-  JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass
-  JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
-  WHERE d.adrelid = tbl AND g ->> 1 = 'INSERT'
+  SELECT DISTINCT jsonb_build_array(s, g ->> 0)
+  FROM insforge._rls_granted(tbl, specs) g, insforge._rls_sequences(tbl) s WHERE g ->> 1 = 'INSERT'
 $fn$;
 
 -- Whether another table of ours in the schema counts on a USAGE that we granted.

@@ -164,6 +164,18 @@ EXCEPTION
       ELSE '' END;
 END $fn$;
 
+-- SET ROLE that is refused must not look like a table that refuses.
+CREATE FUNCTION insforge._probe_check_role(role text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+  -- Postgres asks whether the user of the session may become it, not the current one.
+  IF NOT pg_has_role(session_user, role, 'MEMBER') THEN
+    PERFORM insforge._rls_fail('42501', format('%s cannot become %s', session_user, role),
+      format('GRANT %I TO %I; or connect as a role that may.', role, session_user));
+  END IF;
+END $fn$;
+
 CREATE FUNCTION insforge._probe_check(tbl regclass, options jsonb) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -218,6 +230,7 @@ BEGIN
   PERFORM insforge._probe_check(tbl, options);
   hints := insforge._probe_hints(tbl, options);
   PERFORM insforge._rls_check_roles(ARRAY[hints ->> 'role']);
+  PERFORM insforge._probe_check_role(x.role) FROM (SELECT DISTINCT role FROM insforge._probe_actors(hints)) x;
   BEGIN
     PERFORM set_config('insforge_probe.search_path', path, true);
     SELECT p.hints, p.target INTO hints, target FROM insforge._probe_prepare(tbl, hints) p;

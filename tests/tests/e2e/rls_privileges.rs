@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::rls_support::Sandbox;
+use crate::rls_support::{Sandbox, Session};
 
 /// The SQLSTATE with which a statement of `authenticated` ends.
 async fn as_authenticated(sandbox: &Sandbox, sql: &str) -> Result<String> {
@@ -124,5 +124,54 @@ async fn a_helper_of_shared_rows_is_for_the_roles_of_the_policies_only() -> Resu
     assert_eq!(sandbox.as_user("eve", "SELECT docs_shared_ids()").await?, [["{}"]]);
     let refusal = sandbox.refusal("BEGIN; SET LOCAL ROLE anon; SELECT public.docs_shared_ids()").await?;
     assert_eq!(refusal.code, "42501");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_forged_comment_makes_nobody_run_its_statements_or_touch_other_tables() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            "CREATE TABLE bait (id serial PRIMARY KEY, user_id text); CREATE TABLE treasure (id serial PRIMARY KEY, user_id text);
+             GRANT SELECT ON treasure TO PUBLIC; CREATE FUNCTION precious() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        )
+        .await?;
+    sandbox.create("bait", "owner", "{}").await?;
+    let before = sandbox.snapshot("treasure").await?;
+    sandbox
+        .run(
+            r#"DO $$ DECLARE forged jsonb := '{"slot": "table", "template": "owner", "options": {}, "ddl": "x", "table": {
+                 "narrowed": true, "roles": [null, "anon"], "rls": true,
+                 "acl": [["anon", "SELECT ON treasure TO anon; DROP TABLE treasure; --", null, false]],
+                 "added": [["anon", "ALL ON treasure FROM PUBLIC; --", null, false]],
+                 "parts": {"public.treasure": []}, "usage": [["insforge", "anon"]],
+                 "sequences": [["public.treasure_id_seq", "anon"]], "helpers": ["public.precious()"]}}';
+               BEGIN EXECUTE format('COMMENT ON POLICY insforge_owner_select ON bait IS %L', E'insforge: x\n' || forged); END $$;
+               DROP POLICY insforge_owner_insert ON bait; DROP POLICY insforge_owner_update ON bait;
+               DROP POLICY insforge_owner_delete ON bait"#,
+        )
+        .await?;
+    sandbox.run("SELECT insforge.drop_policies('bait')").await?;
+    assert_eq!(sandbox.snapshot("treasure").await?.replace(' ', ""), before.replace(' ', ""));
+    assert_eq!(sandbox.one("SELECT precious()").await?, "1");
+    assert_eq!(sandbox.one("SELECT has_schema_privilege('anon', 'insforge', 'USAGE')").await?, "t");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_developer_who_may_not_become_a_role_is_told_so_instead_of_shown_a_closed_table() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            "CREATE ROLE rls_loner LOGIN; SELECT insforge.grant_developer('rls_loner'); CREATE TABLE mine (id int, user_id text);
+             ALTER TABLE mine OWNER TO rls_loner",
+        )
+        .await?;
+    let url = sandbox.db.server().url("rls_loner", &sandbox.db.name);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    let refusal = Session { client }.refusal("SELECT insforge.access_matrix('mine')").await?;
+    assert_eq!(refusal.code, "42501");
+    assert!(refusal.hint.contains("GRANT anon TO rls_loner") || refusal.hint.contains("GRANT authenticated"), "{refusal:?}");
     Ok(())
 }
