@@ -73,6 +73,7 @@ CREATE TYPE insforge.audit_function AS (
   arguments integer,
   config text[],
   body text,               -- without comments
+  mentions text[],         -- names it seems to call, lower case
   callable boolean,        -- anon or authenticated may call it
   in_policy boolean,
   audited boolean          -- in a schema that was asked for; the others serve as evidence

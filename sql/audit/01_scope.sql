@@ -37,6 +37,25 @@ COMMENT ON FUNCTION insforge.audit_schemas(text[]) IS
 storage, realtime and payments; or, of those named, the ones that are not the server''s or an extension''s.
 NULL: all. STABLE, PARALLEL SAFE. Execute: whoever may audit.';
 
+-- to_regclass() and its like fail in a schema the caller may not use.
+CREATE FUNCTION insforge.audit_relation(schema_name text, relation_name text) RETURNS oid
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = schema_name AND c.relname = relation_name
+$fn$;
+COMMENT ON FUNCTION insforge.audit_relation(text, text) IS
+'The relation of that name, or NULL. STABLE, PARALLEL SAFE. Execute: whoever may audit.';
+
+CREATE FUNCTION insforge.audit_routine(schema_name text, function_name text) RETURNS oid
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+  SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  WHERE n.nspname = schema_name AND p.proname = function_name AND p.pronargs = 0
+$fn$;
+COMMENT ON FUNCTION insforge.audit_routine(text, text) IS
+'The function of that name without arguments, or NULL. STABLE, PARALLEL SAFE. Execute: whoever may audit.';
+
 CREATE FUNCTION insforge.audit_third_party() RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$

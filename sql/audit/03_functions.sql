@@ -11,9 +11,8 @@ AS $fn$
     CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END,
     CASE p.proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END,
     l.lanname::text, p.prorettype, p.pronargs::int, p.proconfig,
-    CASE WHEN l.lanname IN ('c', 'internal') THEN ''
-         WHEN p.prosqlbody IS NOT NULL THEN pg_get_function_sqlbody(p.oid)
-         ELSE regexp_replace(p.prosrc, '--[^\n]*|/\*.*?\*/', '', 'g') END,
+    b.body,
+    ARRAY(SELECT DISTINCT lower(m.hit[1]) FROM regexp_matches(b.body, '(\w+)"?\s*\(', 'g') m (hit)),
     EXISTS (SELECT FROM unnest(runtime) r (id)
             WHERE has_function_privilege(r.id, p.oid, 'EXECUTE') AND has_schema_privilege(r.id, p.pronamespace, 'USAGE')),
     used.refobjid IS NOT NULL,
@@ -21,6 +20,10 @@ AS $fn$
   FROM everywhere s
   JOIN pg_catalog.pg_proc p ON p.pronamespace = s.id
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN l.lanname IN ('c', 'internal') THEN ''
+                WHEN p.prosqlbody IS NOT NULL THEN pg_get_function_sqlbody(p.oid)
+                ELSE regexp_replace(p.prosrc, '--[^\n]*|/\*.*?\*/', '', 'g') END) b (body)
   LEFT JOIN asked ON asked.id = s.id
   LEFT JOIN used ON used.refobjid = p.oid
   WHERE p.prokind IN ('f', 'p')

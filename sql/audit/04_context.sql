@@ -1,4 +1,4 @@
--- One reading of the catalogs for all lints.
+-- One reading of the catalogs for all lints. Compiling these queries (jit) takes longer than running them.
 
 CREATE FUNCTION insforge.audit_policies(runtime oid[], callers oid[], subjects oid[], claims oid[])
 RETURNS TABLE (table_id oid, policy insforge.audit_policy)
@@ -59,7 +59,7 @@ COMMENT ON FUNCTION insforge.audit_tables(text[], oid[], oid[], oid[], oid[]) IS
 'Tables under audit, each with its policies. STABLE, PARALLEL SAFE. Execute: whoever may audit.';
 
 CREATE FUNCTION insforge.audit_context(schemas text[] DEFAULT NULL) RETURNS insforge.audit_context
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB'
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off
 AS $fn$
 DECLARE
   c insforge.audit_context;
@@ -83,7 +83,7 @@ BEGIN
   c.runtime := ARRAY(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname IN ('anon', 'authenticated') ORDER BY r.rolname);
   c.functions := ARRAY(SELECT f FROM insforge.audit_functions(schemas, c.runtime) f);
   c.callers := insforge.audit_callers(c.functions);
-  c.auth_uid := to_regprocedure('auth.uid()');
+  c.auth_uid := insforge.audit_routine('auth', 'uid');
   SELECT array_agg(p.oid) FILTER (WHERE p.proname NOT IN ('jwt', 'session', 'claims', 'claim', 'role')
                                     AND p.prorettype IN ('text'::regtype, 'uuid'::regtype, 'varchar'::regtype)),
          array_agg(p.oid) FILTER (WHERE p.proname IN ('jwt', 'session', 'claims', 'claim') AND n.nspname IN ('auth', 'insforge'))

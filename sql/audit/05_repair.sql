@@ -38,7 +38,7 @@ AS $fn$
   SELECT CASE
     WHEN a.atttypid IN ('text'::regtype, 'varchar'::regtype) AND to_regprocedure('insforge.requesting_user_id()') IS NOT NULL
       THEN format('%I = (SELECT insforge.requesting_user_id())', a.attname)
-    WHEN a.atttypid = 'uuid'::regtype AND to_regprocedure('auth.uid()') IS NOT NULL
+    WHEN a.atttypid = 'uuid'::regtype AND insforge.audit_routine('auth', 'uid') IS NOT NULL
       THEN format('%I = (SELECT auth.uid())', a.attname)
   END
   FROM pg_catalog.pg_attribute a WHERE a.attrelid = table_id AND a.attname = column_name
@@ -66,7 +66,10 @@ Execute: whoever may audit.';
 CREATE FUNCTION insforge.audit_call_pattern(function_id oid) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT '(?<![\w".])' || regexp_replace(function_id::regproc::text, '([^\w"])', '\\\1', 'g') || $r$\((?:[^()']|'[^']*')*\)$r$
+  SELECT '(?<![\w".])' || regexp_replace(
+           CASE n.nspname WHEN 'pg_catalog' THEN quote_ident(p.proname) ELSE format('%I.%I', n.nspname, p.proname) END,
+           '([^\w"])', '\\\1', 'g') || $r$\((?:[^()']|'[^']*')*\)$r$
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = function_id
 $fn$;
 COMMENT ON FUNCTION insforge.audit_call_pattern(oid) IS
 'Regular expression for a call of the function. STABLE, PARALLEL SAFE. Execute: whoever may audit.';

@@ -1,14 +1,13 @@
 -- Tables that lints know by what they are for.
 
-CREATE FUNCTION insforge.audit_payment_table(table_id oid) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION insforge.audit_payment_table(schema_name text, table_name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT coalesce(table_id IN (
-    to_regclass('payments.stripe_checkout_sessions'), to_regclass('payments.stripe_customer_portal_sessions'),
-    to_regclass('payments.razorpay_orders'), to_regclass('payments.razorpay_subscriptions')), false)
+  SELECT schema_name = 'payments' AND table_name IN (
+    'stripe_checkout_sessions', 'stripe_customer_portal_sessions', 'razorpay_orders', 'razorpay_subscriptions')
 $fn$;
-COMMENT ON FUNCTION insforge.audit_payment_table(oid) IS
-'Whether it is one of the payment tables that InsForge lets users write to. STABLE, PARALLEL
+COMMENT ON FUNCTION insforge.audit_payment_table(text, text) IS
+'Whether it is one of the payment tables that InsForge lets users write to. NULL for NULL. IMMUTABLE, PARALLEL
 SAFE. Execute: whoever may audit.';
 
 -- Better Auth and its like keep sessions, password hashes and signing keys in ordinary tables, told by their

@@ -13,9 +13,19 @@ COMMENT ON TABLE insforge.suppressions IS 'Findings that insforge.audit() leaves
 COMMENT ON COLUMN insforge.suppressions.affected_object IS 'as the finding has it';
 REVOKE ALL ON insforge.suppressions FROM PUBLIC;
 
+DO $do$
+BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+             AND d.objid = 'insforge.suppressions'::regclass AND d.deptype = 'e') THEN
+    PERFORM pg_catalog.pg_extension_config_dump('insforge.suppressions', '');
+  END IF;
+END $do$;
+
 CREATE FUNCTION insforge.audit(schemas text[] DEFAULT NULL) RETURNS SETOF insforge.finding
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB'
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' SET jit = off
 AS $fn$
+BEGIN
+  RETURN QUERY
   WITH context AS MATERIALIZED (SELECT insforge.audit_context(schemas) AS c)
   SELECT f.* FROM context, LATERAL (
               SELECT * FROM insforge.lint_l01(c)
@@ -64,8 +74,8 @@ AS $fn$
     UNION ALL SELECT * FROM insforge.lint_l44(c)
   ) f
   WHERE NOT EXISTS (SELECT FROM insforge.suppressions s WHERE s.rule_id = f.rule_id AND s.affected_object = f.affected_object)
-  ORDER BY array_position('{critical,warning,info}', f.severity), f.rule_id, f.affected_object
-$fn$;
+  ORDER BY array_position('{critical,warning,info}', f.severity), f.rule_id, f.affected_object;
+END $fn$;
 COMMENT ON FUNCTION insforge.audit(text[]) IS
 'Findings about identity, row-level security and payment tables in these schemas; NULL: in all that are not the
 server''s, an extension''s or the platform''s, with storage, realtime and payments, and about the database as a

@@ -54,7 +54,7 @@ CREATE FUNCTION insforge.lint_l02(context insforge.audit_context) RETURNS SETOF 
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT 'L02', 'critical', 'security', 'An owner column is of type uuid',
-    format('%s is a uuid; ids of other providers are strings, which neither fit into it nor compare with it.', o.object),
+    format('The %s is a uuid; ids of other providers are strings, which neither fit into it nor compare with it.', o.object),
     o.object,
     'Make the column text. Policies on it must be dropped and made again around the change.',
     insforge.audit_owner_to_text(t.id, a.attnum),

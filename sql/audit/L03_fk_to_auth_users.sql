@@ -10,7 +10,7 @@ AS $fn$
     format('ALTER TABLE %s DROP CONSTRAINT %I;', t.id::regclass, k.conname),
     'L03:' || o.object
   FROM unnest(context.tables) t
-  JOIN pg_catalog.pg_constraint k ON k.conrelid = t.id AND k.contype = 'f' AND k.confrelid = to_regclass('auth.users')
+  JOIN pg_catalog.pg_constraint k ON k.conrelid = t.id AND k.contype = 'f' AND k.confrelid = insforge.audit_relation('auth', 'users')
   CROSS JOIN LATERAL (SELECT format('constraint %I on %I.%I', k.conname, t.schema_name, t.name)) o (object)
   WHERE NOT t.platform AND k.conparentid = 0
     AND (context.third_party OR EXISTS (

@@ -17,7 +17,7 @@ AS $fn$
     JOIN pg_catalog.pg_policy q ON q.oid = d.objid
     JOIN unnest(context.tables) t ON t.id = q.polrelid
     CROSS JOIN unnest(t.policies) p
-    WHERE p.name = q.polname AND (a.attname <> 'profile' OR a.attrelid = to_regclass('auth.users'))
+    WHERE p.name = q.polname AND (a.attname <> 'profile' OR a.attrelid = insforge.audit_relation('auth', 'users'))
     UNION
     SELECT f.object, m.hit[1] FROM unnest(context.functions) f,
       LATERAL regexp_matches(f.body, '\m(user_metadata|unsafe_metadata|raw_user_meta_data|userMetadata|unsafeMetadata)\M', 'g') m (hit)

@@ -3,7 +3,7 @@ CREATE FUNCTION insforge.lint_l12(context insforge.audit_context) RETURNS SETOF 
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT 'L12', 'critical', 'security', 'Policies exist but row-level security is off',
-    format('The %s has %s policies, none in force: row-level security is not enabled.', t.object, cardinality(t.policies)),
+    format('The %s has policies (%s), and none is in force: row-level security is not enabled.', t.object, cardinality(t.policies)),
     t.object,
     'Enable row-level security.',
     format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', t.id::regclass),

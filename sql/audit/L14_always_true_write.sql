@@ -21,7 +21,7 @@ AS $fn$
       WHEN 'DELETE' THEN (p.using_expr).always_true
       WHEN 'ALL' THEN (p.using_expr).always_true OR (p.check_expr).always_true
     END
-    AND NOT (p.command = 'INSERT' AND insforge.audit_payment_table(t.id))  -- L41
+    AND NOT (p.command = 'INSERT' AND insforge.audit_payment_table(t.schema_name, t.name))  -- L41
     AND NOT insforge.audit_fenced(t.policies, p)
 $fn$;
 COMMENT ON FUNCTION insforge.lint_l14(insforge.audit_context) IS

@@ -30,18 +30,19 @@ AS $fn$
     SELECT array_agg(DISTINCT n.attnum),
       array_agg(DISTINCT n.attnum) FILTER (WHERE NOT EXISTS (
         SELECT FROM unnest(t.policies) x WHERE x.permissive AND x.command <> 'INSERT' AND x.runtime && p.runtime
-          AND cardinality((x.using_expr).pins) > 0 AND NOT n.attnum = ANY ((x.using_expr).and_pins))),
+          AND cardinality((x.using_expr).pins) > 0 AND NOT n.attnum = ANY ((x.using_expr).key_columns))),
       (array_agg(q.name ORDER BY array_position('{UPDATE,DELETE,ALL,SELECT}', q.command), q.name))[1]
     FROM unnest(t.policies) q, unnest((q.using_expr).pins) n (attnum)
     WHERE q.permissive AND q.command <> 'INSERT' AND q.runtime && p.runtime) b (pins, common, guide)
   WHERE p.command = 'INSERT' AND p.permissive AND cardinality(b.pins) > 0
     AND NOT (p.check_expr).always_true  -- L14
-    AND (NOT (p.check_expr).columns && b.pins OR NOT (p.check_expr).columns @> coalesce(b.common, '{}'))
+    AND (NOT (p.check_expr).columns @> coalesce(b.common, '{}')
+         OR (NOT (p.check_expr).columns && b.pins AND cardinality((p.check_expr).pins) = 0))
     AND NOT 0::smallint = ANY ((p.check_expr).columns)
     -- A helper or a table may say who can insert for others: an administrator, the server.
     AND cardinality((p.check_expr).relations) = 0
     AND NOT insforge.audit_asks_more((p.check_expr).calls)
-    AND NOT insforge.audit_payment_table(t.id)  -- L41
+    AND NOT insforge.audit_payment_table(t.schema_name, t.name)  -- L41
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g  -- 1: per row, 2: before, 4: on insert
                     WHERE g.tgrelid = t.id AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 7 = 7)
     AND EXISTS (SELECT FROM unnest(coalesce(b.common, b.pins)) n (attnum), unnest(context.runtime) r (id)

@@ -20,6 +20,9 @@ AS $fn$
     SELECT array_agg(DISTINCT n.attnum) FROM unnest((p.using_expr).pins) n (attnum)
     WHERE NOT n.attnum = ANY ((p.check_expr).columns) AND n.attnum > 0
       AND (n.attnum = ANY ((p.using_expr).and_pins) OR NOT (p.using_expr).pins && (p.check_expr).columns)
+      -- A key that a lookup goes by does not say whose the row is.
+      AND (n.attnum = ANY ((p.using_expr).owners) OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = t.id AND i.indisprimary AND i.indnkeyatts = 1 AND i.indkey[0] = n.attnum))
       AND NOT insforge.audit_column_guarded(t.id, n.attnum, context.runtime)) m (missing)
   WHERE p.permissive AND p.command IN ('UPDATE', 'ALL') AND p.check_expr IS DISTINCT FROM NULL AND cardinality(m.missing) > 0
     AND NOT 0::smallint = ANY ((p.check_expr).columns)

@@ -4,7 +4,7 @@ CREATE FUNCTION insforge.lint_l21(context insforge.audit_context) RETURNS SETOF 
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT 'L21', 'warning', 'security', 'The owner of a row can be changed',
-    format('%s decides who sees a row, and the update policies (%s) let authenticated change it.', o.object, m.policies),
+    format('The %s decides who sees a row, and the update policies (%s) let authenticated change it.', o.object, m.policies),
     o.object,
     'Pin the column in WITH CHECK, grant UPDATE on the other columns only, or guard it with a trigger before updates.',
     CASE WHEN g.direct THEN format(E'REVOKE UPDATE ON TABLE %s FROM authenticated;\nGRANT UPDATE (%s) ON TABLE %s TO authenticated;',

@@ -19,7 +19,7 @@ AS $fn$
   SELECT 'L22', CASE WHEN s.by_uid THEN 'critical' ELSE 'info' END, 'health',
     CASE WHEN s.by_uid THEN 'An owner column defaults to auth.uid()' ELSE 'An owner column has no default' END,
     CASE WHEN s.by_uid THEN format('The default of %s is auth.uid(), which raises 22P02 for a string id: inserts that rely on it fail.', s.object)
-         ELSE format('%s is NOT NULL, compared with the caller on insert, and has no default: every insert must send the user''s id.', s.object) END,
+         ELSE format('The %s is NOT NULL, compared with the caller on insert, and has no default: every insert must send the user''s id.', s.object) END,
     s.object,
     'SET DEFAULT insforge.requesting_user_id() on a text column.',
     CASE WHEN s.atttypid <> 'uuid'::regtype AND to_regprocedure('insforge.requesting_user_id()') IS NOT NULL

@@ -3,13 +3,14 @@
 CREATE FUNCTION insforge.lint_l30(context insforge.audit_context) RETURNS SETOF insforge.finding
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
+  -- Callers inside the database would lose it too.
+  WITH mentioned AS MATERIALIZED (
+    SELECT DISTINCT m.name FROM unnest(context.functions) o, unnest(o.mentions) m (name) WHERE m.name <> lower(o.name))
   SELECT 'L30', 'warning', 'security', 'A definer function can be called by everybody',
     format('anon or authenticated may call the %s, which runs with its owner''s rights past row-level security.', f.object),
     f.object,
     'Revoke EXECUTE, or move the function into a schema that is not exposed. Suppress this for one that is meant to be called.',
-    -- Callers inside the database would lose it too.
-    CASE WHEN NOT EXISTS (SELECT FROM unnest(context.functions) o
-                          WHERE o.id <> f.id AND o.body ~* ('\m' || regexp_replace(f.name, '(\W)', '\\\1', 'g') || '\s*\('))
+    CASE WHEN f.name ~ '^\w+$' AND lower(f.name) NOT IN (SELECT m.name FROM mentioned m)
          THEN format('REVOKE EXECUTE ON ROUTINE %s FROM %s;', f.id::regprocedure, insforge.audit_grantees(context.runtime)) END,
     'L30:' || f.object
   FROM unnest(context.functions) f

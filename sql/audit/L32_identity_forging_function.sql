@@ -3,13 +3,14 @@
 CREATE FUNCTION insforge.lint_l32(context insforge.audit_context) RETURNS SETOF insforge.finding
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
+  -- Callers inside the database would lose it too.
+  WITH mentioned AS MATERIALIZED (
+    SELECT DISTINCT m.name FROM unnest(context.functions) o, unnest(o.mentions) m (name) WHERE m.name <> lower(o.name))
   SELECT 'L32', 'critical', 'security', 'A function can forge an identity',
     format('The %s sets the role or the request''s claims, and anon or authenticated may call it.', f.object),
     f.object,
     'Remove it, or revoke EXECUTE. For tests there is insforge.impersonate().',
-    CASE WHEN NOT f.in_policy AND NOT EXISTS (
-           SELECT FROM unnest(context.functions) o
-           WHERE o.id <> f.id AND o.body ~* ('\m' || regexp_replace(f.name, '(\W)', '\\\1', 'g') || '\s*\('))
+    CASE WHEN NOT f.in_policy AND f.name ~ '^\w+$' AND lower(f.name) NOT IN (SELECT m.name FROM mentioned m)
          THEN format('REVOKE EXECUTE ON ROUTINE %s FROM %s;', f.id::regprocedure, insforge.audit_grantees(context.runtime)) END,
     'L32:' || f.object
   FROM unnest(context.functions) f

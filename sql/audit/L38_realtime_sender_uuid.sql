@@ -4,7 +4,7 @@ CREATE FUNCTION insforge.lint_l38(context insforge.audit_context) RETURNS SETOF 
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT 'L38', 'critical', 'health', 'Realtime cannot store a string id',
-    format('%s is a uuid: a user with a string id cannot publish, and is told that it is not allowed.', o.object),
+    format('The %s is a uuid: a user with a string id cannot publish, and is told that it is not allowed.', o.object),
     o.object,
     'The owner of the table makes the column text.',
     -- A view, policy or trigger on the column would refuse the change.

@@ -13,7 +13,7 @@ AS $fn$
      FROM insforge.audit_owner_test(t.id, 'subject_id') o (test) WHERE o.test IS NOT NULL),
     'L40:' || t.object
   FROM unnest(context.tables) t
-  WHERE insforge.audit_payment_table(t.id) AND NOT t.rls AND cardinality(t.policies) = 0
+  WHERE insforge.audit_payment_table(t.schema_name, t.name) AND NOT t.rls AND cardinality(t.policies) = 0
     AND t.privileges && '{SELECT,INSERT}'
 $fn$;
 COMMENT ON FUNCTION insforge.lint_l40(insforge.audit_context) IS

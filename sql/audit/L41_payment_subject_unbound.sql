@@ -16,7 +16,7 @@ AS $fn$
   FROM unnest(context.tables) t
   CROSS JOIN unnest(t.policies) p
   JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attname = 'subject_id' AND NOT a.attisdropped
-  WHERE insforge.audit_payment_table(t.id) AND p.permissive AND p.command IN ('INSERT', 'ALL') AND cardinality(p.runtime) > 0
+  WHERE insforge.audit_payment_table(t.schema_name, t.name) AND p.permissive AND p.command IN ('INSERT', 'ALL') AND cardinality(p.runtime) > 0
     AND NOT (coalesce(p.check_expr, p.using_expr)).columns && ARRAY[a.attnum, 0::smallint]
     AND NOT insforge.audit_fenced(t.policies, p)
 $fn$;

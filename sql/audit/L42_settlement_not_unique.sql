@@ -19,7 +19,7 @@ AS $fn$
     FROM insforge.audit_ledgers(context) l
     JOIN pg_catalog.pg_attribute a ON a.attrelid = l.id AND a.attnum = l.attnum)
   SELECT 'L42', 'critical', 'security', 'A settled payment can be recorded twice',
-    format('%s %s.', o.object, concat_ws(' and ', CASE WHEN NOT k.unique_hash THEN 'has no unique index' END,
+    format('The %s %s.', o.object, concat_ws(' and ', CASE WHEN NOT k.unique_hash THEN 'has no unique index' END,
                                                     CASE WHEN NOT k.attnotnull THEN 'may be NULL' END)),
     o.object,
     'Make the column NOT NULL and UNIQUE. If rows exist before they are settled, give them another unique key, such as the nonce of the authorization.',

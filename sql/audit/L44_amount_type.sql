@@ -15,8 +15,8 @@ AS $fn$
                ELSE m.word ~ '(^|_)amount(_|$)' AND m.word !~ '(currency|unit|type|label|name|text|formatted|display)'
                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = m.id AND k.contype = 'c' AND m.attnum = ANY (k.conkey)) END)
   SELECT 'L44', 'warning', 'health', 'An amount of money has the wrong type',
-    CASE WHEN w.floating THEN format('%s is floating point: sums of it drift.', o.object)
-         ELSE format('%s is text without a CHECK: it may hold what is no number.', o.object) END,
+    CASE WHEN w.floating THEN format('The %s is floating point: sums of it drift.', o.object)
+         ELSE format('The %s is text without a CHECK: it may hold what is no number.', o.object) END,
     o.object,
     'numeric(78,0) holds any token amount in its smallest unit; numeric an amount with decimals. Text needs a CHECK.',
     CASE WHEN NOT w.floating THEN format('ALTER TABLE %s ADD CHECK (%I ~ ''^-?[0-9]+(\.[0-9]+)?$'') NOT VALID;', w.id::regclass, w.attname)
