@@ -5,12 +5,15 @@
 #
 # Commands on standard input, one a line: stop, kill, start. Each is answered by "ok" or "failed".
 set -u
-trap '' HUP INT TERM
+trap '' HUP INT PIPE TERM
 umask 077
 bin=$1 parent=$2 port=$3
 shift 3
 dir=$(mktemp -d "$parent/insforge-pg.XXXXXX") || exit 1
 data=$dir/data
+
+# Also when the parent went away before it could read an answer.
+trap finish EXIT
 
 finish() {
     "$bin/pg_ctl" -D "$data" -m immediate stop >/dev/null 2>&1
@@ -48,4 +51,3 @@ while read -r command; do
         *) echo failed ;;
     esac
 done
-finish

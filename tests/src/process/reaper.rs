@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 /// Reads `+pid` and `-pid`; when its standard input ends, because we ended in whatever way, it kills the
 /// processes that are still on its list.
 const SCRIPT: &str = r#"
-trap '' HUP INT TERM
+trap '' HUP INT PIPE TERM
 pids=" "
 while read -r line; do
     pid=${line#?}

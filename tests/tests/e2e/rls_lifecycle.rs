@@ -11,8 +11,15 @@ const TABLE: &str = "CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text,
 async fn round_trip(sandbox: &Sandbox, table: &str, calls: &[(&str, &str)]) -> Result<()> {
     let before = sandbox.snapshot(table).await?;
     for (template, options) in calls {
-        assert!(sandbox.create(table, template, options).await? > 0, "{template} {options} did nothing");
-        assert_eq!(sandbox.create(table, template, options).await?, 0, "{template} {options} twice");
+        assert!(
+            sandbox.create(table, template, options).await? > 0,
+            "{template} {options} did nothing"
+        );
+        assert_eq!(
+            sandbox.create(table, template, options).await?,
+            0,
+            "{template} {options} twice"
+        );
     }
     let drop = format!("SELECT count(*) FROM insforge.drop_policies({})", quote(table));
     assert_ne!(sandbox.one(&drop).await?, "0");
@@ -44,8 +51,12 @@ async fn every_template_is_a_no_op_the_second_time_and_leaves_nothing_behind() -
 async fn templates_that_follow_each_other_replace_each_other_and_leave_nothing_behind() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox.run(TABLE).await?;
-    sandbox.run("GRANT SELECT (id, body) ON notes TO anon; GRANT ALL ON notes TO PUBLIC").await?;
-    sandbox.run("GRANT SELECT ON notes TO authenticated WITH GRANT OPTION").await?;
+    sandbox
+        .run("GRANT SELECT (id, body) ON notes TO anon; GRANT ALL ON notes TO PUBLIC")
+        .await?;
+    sandbox
+        .run("GRANT SELECT ON notes TO authenticated WITH GRANT OPTION")
+        .await?;
     let calls = [
         ("owner", r#"{"force": true, "immutable": "trigger"}"#),
         ("owner", r#"{"immutable": "grants", "index": false}"#),
@@ -73,9 +84,14 @@ async fn a_table_that_was_protected_already_stays_protected() -> Result<()> {
         )
         .await?;
     round_trip(&sandbox, "notes", &[("owner", r#"{"force": true}"#)]).await?;
-    let notes = sandbox.rows("SELECT reason FROM insforge.plan_policies('notes', 'owner') WHERE kind = 'note'").await?;
+    let notes = sandbox
+        .rows("SELECT reason FROM insforge.plan_policies('notes', 'owner') WHERE kind = 'note'")
+        .await?;
     assert!(notes.iter().any(|n| n[0].contains("policy mine")), "{notes:?}");
-    assert!(notes.iter().any(|n| n[0].contains("keeps its default")), "{notes:?}");
+    assert!(
+        notes.iter().any(|n| n[0].contains("keeps its default")),
+        "{notes:?}"
+    );
     Ok(())
 }
 
@@ -88,8 +104,13 @@ async fn shares_and_their_helper_function_are_taken_back() -> Result<()> {
              CREATE TABLE shares (doc uuid REFERENCES docs, user_id text, level text)",
         )
         .await?;
-    sandbox.create("shares", "share_list", r#"{"of": "docs"}"#).await?;
-    let calls = [("shared", r#"{"acl": "shares"}"#), ("shared", r#"{"acl": "shares", "acl_level": "level"}"#)];
+    sandbox
+        .create("shares", "share_list", r#"{"of": "docs"}"#)
+        .await?;
+    let calls = [
+        ("shared", r#"{"acl": "shares"}"#),
+        ("shared", r#"{"acl": "shares", "acl_level": "level"}"#),
+    ];
     round_trip(&sandbox, "docs", &calls).await
 }
 
@@ -100,9 +121,18 @@ async fn one_slot_can_be_dropped_and_the_others_stay() -> Result<()> {
     let before = sandbox.snapshot("notes").await?;
     sandbox.create("notes", "tenant_fence", "{}").await?;
     sandbox.create("notes", "owner", "{}").await?;
-    sandbox.run("SELECT insforge.drop_policies('notes', 'table')").await?;
-    assert_eq!(sandbox.one("SELECT slot FROM insforge.policy_sets('notes')").await?, "fence");
-    sandbox.run("SELECT insforge.drop_policies('notes', 'fence')").await?;
+    sandbox
+        .run("SELECT insforge.drop_policies('notes', 'table')")
+        .await?;
+    assert_eq!(
+        sandbox
+            .one("SELECT slot FROM insforge.policy_sets('notes')")
+            .await?,
+        "fence"
+    );
+    sandbox
+        .run("SELECT insforge.drop_policies('notes', 'fence')")
+        .await?;
     assert_eq!(sandbox.snapshot("notes").await?, before);
     Ok(())
 }
@@ -124,7 +154,10 @@ async fn what_somebody_altered_by_hand_is_put_back() -> Result<()> {
         "ALTER TABLE notes ALTER org_id DROP NOT NULL",
     ] {
         sandbox.run(damage).await?;
-        assert!(sandbox.create("notes", "org", "{}").await? > 0, "not seen: {damage}");
+        assert!(
+            sandbox.create("notes", "org", "{}").await? > 0,
+            "not seen: {damage}"
+        );
         assert_eq!(sandbox.snapshot("notes").await?, made, "{damage}");
     }
     Ok(())
@@ -134,7 +167,10 @@ async fn what_somebody_altered_by_hand_is_put_back() -> Result<()> {
 async fn the_plan_run_by_hand_is_what_create_policies_would_have_done() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox.run(TABLE).await?;
-    for step in sandbox.rows("SELECT ddl FROM insforge.plan_policies('notes', 'org') WHERE ddl IS NOT NULL").await? {
+    for step in sandbox
+        .rows("SELECT ddl FROM insforge.plan_policies('notes', 'org') WHERE ddl IS NOT NULL")
+        .await?
+    {
         sandbox.run(&step[0]).await?;
     }
     assert_eq!(sandbox.create("notes", "org", "{}").await?, 0);
@@ -146,7 +182,9 @@ async fn a_plan_changes_nothing() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox.run(TABLE).await?;
     let before = sandbox.snapshot("notes").await?;
-    sandbox.rows("SELECT * FROM insforge.plan_policies('notes', 'owner')").await?;
+    sandbox
+        .rows("SELECT * FROM insforge.plan_policies('notes', 'owner')")
+        .await?;
     assert_eq!(sandbox.snapshot("notes").await?, before);
     Ok(())
 }
@@ -157,10 +195,27 @@ async fn a_renamed_table_keeps_its_policies_and_can_be_freed_of_them() -> Result
     sandbox.run(TABLE).await?;
     sandbox.create("notes", "owner", "{}").await?;
     sandbox.run("CREATE SCHEMA archive; ALTER TABLE notes RENAME TO papers; ALTER TABLE papers SET SCHEMA archive").await?;
-    assert_eq!(sandbox.one("SELECT slot FROM insforge.policy_sets('archive.papers')").await?, "table");
-    sandbox.run("SELECT insforge.drop_policies('archive.papers')").await?;
-    assert_eq!(sandbox.one("SELECT count(*) FROM pg_policies WHERE tablename = 'papers'").await?, "0");
-    assert_eq!(sandbox.one("SELECT relrowsecurity FROM pg_class WHERE relname = 'papers'").await?, "f");
+    assert_eq!(
+        sandbox
+            .one("SELECT slot FROM insforge.policy_sets('archive.papers')")
+            .await?,
+        "table"
+    );
+    sandbox
+        .run("SELECT insforge.drop_policies('archive.papers')")
+        .await?;
+    assert_eq!(
+        sandbox
+            .one("SELECT count(*) FROM pg_policies WHERE tablename = 'papers'")
+            .await?,
+        "0"
+    );
+    assert_eq!(
+        sandbox
+            .one("SELECT relrowsecurity FROM pg_class WHERE relname = 'papers'")
+            .await?,
+        "f"
+    );
     Ok(())
 }
 
@@ -169,9 +224,16 @@ async fn row_level_security_stays_on_while_a_later_policy_needs_it() -> Result<(
     let sandbox = Sandbox::insforge().await?;
     sandbox.run(TABLE).await?;
     sandbox.create("notes", "owner", "{}").await?;
-    sandbox.run("CREATE POLICY later ON notes FOR SELECT TO authenticated USING (published)").await?;
+    sandbox
+        .run("CREATE POLICY later ON notes FOR SELECT TO authenticated USING (published)")
+        .await?;
     sandbox.run("SELECT insforge.drop_policies('notes')").await?;
-    assert_eq!(sandbox.one("SELECT relrowsecurity FROM pg_class WHERE relname = 'notes'").await?, "t");
+    assert_eq!(
+        sandbox
+            .one("SELECT relrowsecurity FROM pg_class WHERE relname = 'notes'")
+            .await?,
+        "t"
+    );
     Ok(())
 }
 

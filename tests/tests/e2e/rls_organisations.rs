@@ -5,7 +5,10 @@ use anyhow::Result;
 use crate::rls_support::Sandbox;
 
 async fn org_ids(sandbox: &Sandbox, user: &str, argument: &str) -> Result<String> {
-    Ok(sandbox.as_user(user, &format!("SELECT insforge.org_ids({argument})")).await?[0][0].clone())
+    Ok(sandbox
+        .as_user(user, &format!("SELECT insforge.org_ids({argument})"))
+        .await?[0][0]
+        .clone())
 }
 
 #[tokio::test]
@@ -27,8 +30,15 @@ async fn only_active_and_current_memberships_count() -> Result<()> {
     let answers = "SELECT insforge.org_role('acme'), insforge.org_role('ended'), insforge.org_role(NULL),
       insforge.has_permission('acme', 'pay'), insforge.has_permission('lapsed', 'pay'), insforge.has_permission('other', 'pay'),
       insforge.has_permission(NULL, NULL)";
-    assert_eq!(sandbox.as_user("ada", answers).await?, [["admin", "", "", "t", "f", "f", "f"]]);
-    assert_eq!(sandbox.one("SELECT insforge.org_ids()").await?, "{}", "nobody is asking");
+    assert_eq!(
+        sandbox.as_user("ada", answers).await?,
+        [["admin", "", "", "t", "f", "f", "f"]]
+    );
+    assert_eq!(
+        sandbox.one("SELECT insforge.org_ids()").await?,
+        "{}",
+        "nobody is asking"
+    );
     Ok(())
 }
 
@@ -37,13 +47,25 @@ async fn the_current_organisation_is_that_of_the_latest_token_and_never_a_guess(
     let sandbox = Sandbox::insforge().await?;
     let current = "SELECT insforge.org_id()";
     assert_eq!(sandbox.as_user("ada", current).await?, [[""]]);
-    sandbox.run("INSERT INTO insforge.memberships (issuer, user_id, org_id) VALUES ('i', 'ada', 'only')").await?;
+    sandbox
+        .run("INSERT INTO insforge.memberships (issuer, user_id, org_id) VALUES ('i', 'ada', 'only')")
+        .await?;
     assert_eq!(sandbox.as_user("ada", current).await?, [["only"]]);
-    sandbox.run("INSERT INTO insforge.memberships (issuer, user_id, org_id) VALUES ('i', 'ada', 'second')").await?;
-    assert_eq!(sandbox.as_user("ada", current).await?, [[""]], "two, and no token says which");
-    sandbox.run("SELECT insforge.record_membership('i', 'ada', 'second', token_iat => 100)").await?;
+    sandbox
+        .run("INSERT INTO insforge.memberships (issuer, user_id, org_id) VALUES ('i', 'ada', 'second')")
+        .await?;
+    assert_eq!(
+        sandbox.as_user("ada", current).await?,
+        [[""]],
+        "two, and no token says which"
+    );
+    sandbox
+        .run("SELECT insforge.record_membership('i', 'ada', 'second', token_iat => 100)")
+        .await?;
     assert_eq!(sandbox.as_user("ada", current).await?, [["second"]]);
-    sandbox.run("SELECT insforge.record_membership('i', 'ada', 'only', token_iat => 101)").await?;
+    sandbox
+        .run("SELECT insforge.record_membership('i', 'ada', 'only', token_iat => 101)")
+        .await?;
     assert_eq!(sandbox.as_user("ada", current).await?, [["only"]]);
     Ok(())
 }
@@ -55,27 +77,44 @@ async fn an_older_token_cannot_overwrite_and_an_ended_membership_stays_ended() -
     assert_eq!(sandbox.one(&record("'admin', token_iat => 100")).await?, "t");
     assert_eq!(sandbox.one(&record("'owner', token_iat => 99")).await?, "f");
     assert_eq!(sandbox.one(&record("'member', token_iat => 100")).await?, "t");
-    assert_eq!(sandbox.one(&record("'member', token_iat => 200, active => false")).await?, "t");
+    assert_eq!(
+        sandbox
+            .one(&record("'member', token_iat => 200, active => false"))
+            .await?,
+        "t"
+    );
     assert_eq!(sandbox.one(&record("'member', token_iat => 200")).await?, "f");
     assert_eq!(org_ids(&sandbox, "ada", "").await?, "{}");
     assert_eq!(sandbox.one(&record("'viewer', token_iat => 201")).await?, "t");
     assert_eq!(org_ids(&sandbox, "ada", "'{viewer}'").await?, "{acme}");
-    assert_eq!(sandbox.refusal("SELECT insforge.record_membership('i', NULL, 'acme')").await?.code, "22004");
+    assert_eq!(
+        sandbox
+            .refusal("SELECT insforge.record_membership('i', NULL, 'acme')")
+            .await?
+            .code,
+        "22004"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_membership_that_ends_hides_the_rows_from_the_next_statement_on() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    sandbox.run("CREATE TABLE papers (id int PRIMARY KEY, org_id text)").await?;
+    sandbox
+        .run("CREATE TABLE papers (id int PRIMARY KEY, org_id text)")
+        .await?;
     sandbox.create("papers", "org", "{}").await?;
     sandbox.run("INSERT INTO papers VALUES (1, 'acme'); SELECT insforge.record_membership('i', 'ada', 'acme', token_iat => 1)").await?;
     let count = "SELECT count(*) FROM papers";
     assert_eq!(sandbox.as_user("ada", count).await?, [["1"]]);
     let reader = sandbox.db.client().await?;
-    reader.batch_execute("BEGIN; SELECT insforge.impersonate('ada')").await?;
+    reader
+        .batch_execute("BEGIN; SELECT insforge.impersonate('ada')")
+        .await?;
     assert_eq!(reader.query_one(count, &[]).await?.get::<_, i64>(0), 1);
-    sandbox.run("SELECT insforge.record_membership('i', 'ada', 'acme', active => false)").await?;
+    sandbox
+        .run("SELECT insforge.record_membership('i', 'ada', 'acme', active => false)")
+        .await?;
     assert_eq!(reader.query_one(count, &[]).await?.get::<_, i64>(0), 0);
     Ok(())
 }
@@ -90,12 +129,20 @@ async fn policies_ask_for_the_organisations_once_and_use_the_index() -> Result<(
         )
         .await?;
     sandbox.create("big", "org", "{}").await?;
-    sandbox.run("ANALYZE big; SELECT insforge.record_membership('i', 'ada', 'org7')").await?;
-    let plan: Vec<String> = sandbox.as_user("ada", "EXPLAIN (COSTS OFF) SELECT * FROM big").await?.concat();
+    sandbox
+        .run("ANALYZE big; SELECT insforge.record_membership('i', 'ada', 'org7')")
+        .await?;
+    let plan: Vec<String> = sandbox
+        .as_user("ada", "EXPLAIN (COSTS OFF) SELECT * FROM big")
+        .await?
+        .concat();
     let plan = plan.join("\n");
     assert!(plan.contains("Index Cond: (org_id = ANY ($0))"), "{plan}");
     assert!(plan.contains("InitPlan 1"), "{plan}");
-    assert_eq!(sandbox.as_user("ada", "SELECT count(*) FROM big").await?, [["20"]]);
+    assert_eq!(
+        sandbox.as_user("ada", "SELECT count(*) FROM big").await?,
+        [["20"]]
+    );
     Ok(())
 }
 
@@ -109,8 +156,14 @@ const BETTER_AUTH: &str = r#"
 async fn better_auths_members_are_memberships_as_soon_as_it_writes_them() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox.run(BETTER_AUTH).await?;
-    assert_eq!(sandbox.one("SELECT insforge.use_better_auth_members()").await?, "2");
-    assert_eq!(sandbox.one("SELECT insforge.use_better_auth_members()").await?, "2");
+    assert_eq!(
+        sandbox.one("SELECT insforge.use_better_auth_members()").await?,
+        "2"
+    );
+    assert_eq!(
+        sandbox.one("SELECT insforge.use_better_auth_members()").await?,
+        "2"
+    );
     assert_eq!(org_ids(&sandbox, "ada", "").await?, "{acme,beta}");
     assert_eq!(org_ids(&sandbox, "ada", "'{admin}'").await?, "{beta}");
     sandbox
@@ -130,12 +183,33 @@ async fn better_auths_members_are_memberships_as_soon_as_it_writes_them() -> Res
 #[tokio::test]
 async fn better_auth_under_other_names_is_mirrored_too_and_wrong_names_are_refused() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    assert_eq!(sandbox.refusal("SELECT insforge.use_better_auth_members()").await?.code, "42P01");
-    sandbox.run("CREATE TABLE team_members (user_id text, org uuid, level text)").await?;
-    assert_eq!(sandbox.refusal("SELECT insforge.use_better_auth_members('team_members')").await?.code, "42703");
-    sandbox.run("SELECT insforge.use_better_auth_members('team_members', 'user_id', 'org', 'level')").await?;
-    sandbox.run("INSERT INTO team_members VALUES ('ada', '6f1f3a0e-0000-4000-8000-000000000001', NULL)").await?;
-    assert_eq!(org_ids(&sandbox, "ada", "").await?, "{6f1f3a0e-0000-4000-8000-000000000001}");
+    assert_eq!(
+        sandbox
+            .refusal("SELECT insforge.use_better_auth_members()")
+            .await?
+            .code,
+        "42P01"
+    );
+    sandbox
+        .run("CREATE TABLE team_members (user_id text, org uuid, level text)")
+        .await?;
+    assert_eq!(
+        sandbox
+            .refusal("SELECT insforge.use_better_auth_members('team_members')")
+            .await?
+            .code,
+        "42703"
+    );
+    sandbox
+        .run("SELECT insforge.use_better_auth_members('team_members', 'user_id', 'org', 'level')")
+        .await?;
+    sandbox
+        .run("INSERT INTO team_members VALUES ('ada', '6f1f3a0e-0000-4000-8000-000000000001', NULL)")
+        .await?;
+    assert_eq!(
+        org_ids(&sandbox, "ada", "").await?,
+        "{6f1f3a0e-0000-4000-8000-000000000001}"
+    );
     Ok(())
 }
 

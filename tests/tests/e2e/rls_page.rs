@@ -43,7 +43,10 @@ fn pieces(page: &str) -> Result<Vec<Piece>> {
 fn matrix(rows: &[Vec<&str>]) -> Matrix {
     let commands = &rows[0];
     let cells = rows[2..].iter().flat_map(|row| {
-        row.iter().zip(commands).skip(1).map(|(cell, command)| ((row[0], *command), *cell))
+        row.iter()
+            .zip(commands)
+            .skip(1)
+            .map(|(cell, command)| ((row[0], *command), *cell))
     });
     cells
         .filter(|(_, cell)| !cell.is_empty())
@@ -52,16 +55,25 @@ fn matrix(rows: &[Vec<&str>]) -> Matrix {
 }
 
 async fn measured(sandbox: &Sandbox, table: &str) -> Result<Matrix> {
-    let call = format!("SELECT actor, command, outcome FROM insforge.access_matrix({})", quote(table));
+    let call = format!(
+        "SELECT actor, command, outcome FROM insforge.access_matrix({})",
+        quote(table)
+    );
     let rows = sandbox.rows(&call).await?;
-    Ok(rows.into_iter().map(|row| ((row[0].clone(), row[1].clone()), row[2].clone())).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row[0].clone(), row[1].clone()), row[2].clone()))
+        .collect())
 }
 
 #[tokio::test]
 async fn every_template_gives_each_caller_what_its_page_promises() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     let pieces = pieces(PAGE)?;
-    ensure!(pieces.iter().filter(|p| matches!(p, Piece::Matrix(..))).count() >= 15, "matrices were not read");
+    ensure!(
+        pieces.iter().filter(|p| matches!(p, Piece::Matrix(..))).count() >= 15,
+        "matrices were not read"
+    );
     for piece in pieces {
         match piece {
             Piece::Example(sql) => sandbox.run(&sql).await?,
@@ -76,10 +88,19 @@ async fn every_template_gives_each_caller_what_its_page_promises() -> Result<()>
 #[tokio::test]
 async fn the_page_lists_every_template_and_option() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    for row in sandbox.rows("SELECT template, option FROM insforge.policy_templates()").await? {
+    for row in sandbox
+        .rows("SELECT template, option FROM insforge.policy_templates()")
+        .await?
+    {
         let (template, option) = (&row[0], &row[1]);
-        assert!(PAGE.contains(&format!("| `{option}` |")), "option {option} is not on the page");
-        assert!(template == "*" || PAGE.contains(&format!("'{template}'")), "no example of {template}");
+        assert!(
+            PAGE.contains(&format!("| `{option}` |")),
+            "option {option} is not on the page"
+        );
+        assert!(
+            template == "*" || PAGE.contains(&format!("'{template}'")),
+            "no example of {template}"
+        );
     }
     Ok(())
 }
@@ -87,9 +108,14 @@ async fn the_page_lists_every_template_and_option() -> Result<()> {
 #[tokio::test]
 async fn a_matrix_of_an_open_table_says_that_it_is_open() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    sandbox.run("CREATE TABLE open (id bigserial PRIMARY KEY, user_id text, body text)").await?;
+    sandbox
+        .run("CREATE TABLE open (id bigserial PRIMARY KEY, user_id text, body text)")
+        .await?;
     let open = measured(&sandbox, "open").await?;
     assert!(open.values().all(|outcome| outcome == "rows"), "{open:?}");
-    assert!(open.contains_key(&("anon".to_owned(), "delete".to_owned())), "{open:?}");
+    assert!(
+        open.contains_key(&("anon".to_owned(), "delete".to_owned())),
+        "{open:?}"
+    );
     Ok(())
 }

@@ -6,12 +6,17 @@ use crate::rls_support::{Sandbox, Session};
 
 /// The SQLSTATE with which a statement of `authenticated` ends.
 async fn as_authenticated(sandbox: &Sandbox, sql: &str) -> Result<String> {
-    Ok(sandbox.refusal(&format!("BEGIN; SELECT insforge.impersonate('eve'); {sql}")).await?.code)
+    Ok(sandbox
+        .refusal(&format!("BEGIN; SELECT insforge.impersonate('eve'); {sql}"))
+        .await?
+        .code)
 }
 
 async fn denied(statements: &[&str]) -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    sandbox.run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)").await?;
+    sandbox
+        .run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)")
+        .await?;
     for sql in statements {
         assert_eq!(as_authenticated(&sandbox, sql).await?, "42501", "{sql}");
     }
@@ -72,9 +77,11 @@ async fn every_definer_function_pins_its_search_path() -> Result<()> {
 
 #[tokio::test]
 async fn a_trigger_of_ones_own_cannot_call_the_mirror() -> Result<()> {
-    denied(&["CREATE TEMP TABLE member (\"userId\" text, \"organizationId\" text, role text);
+    denied(&[
+        "CREATE TEMP TABLE member (\"userId\" text, \"organizationId\" text, role text);
       CREATE TRIGGER forge AFTER INSERT ON member FOR EACH ROW
-        EXECUTE FUNCTION insforge._mirror_better_auth_member('userId', 'organizationId', 'role')"])
+        EXECUTE FUNCTION insforge._mirror_better_auth_member('userId', 'organizationId', 'role')",
+    ])
     .await
 }
 
@@ -102,14 +109,24 @@ async fn temporary_objects_and_same_named_operators_do_not_hijack_the_functions(
 #[tokio::test]
 async fn a_developer_can_only_probe_with_users_that_cannot_exist() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    sandbox.run("CREATE ROLE rls_dev; SELECT insforge.grant_developer('rls_dev')").await?;
+    sandbox
+        .run("CREATE ROLE rls_dev; SELECT insforge.grant_developer('rls_dev')")
+        .await?;
     let forge = "BEGIN; SET LOCAL ROLE rls_dev; SELECT insforge._probe_join('eve', 'acme', 'admin')";
     assert_eq!(sandbox.refusal(forge).await?.code, "42501");
     for role in ["anon", "authenticated"] {
-        let refusal = sandbox.refusal(&format!("SELECT insforge.grant_developer('{role}')")).await?;
+        let refusal = sandbox
+            .refusal(&format!("SELECT insforge.grant_developer('{role}')"))
+            .await?;
         assert_eq!(refusal.code, "22023", "{role}");
     }
-    assert_eq!(sandbox.refusal("SELECT insforge.grant_developer(NULL)").await?.code, "22004");
+    assert_eq!(
+        sandbox
+            .refusal("SELECT insforge.grant_developer(NULL)")
+            .await?
+            .code,
+        "22004"
+    );
     Ok(())
 }
 
@@ -117,12 +134,24 @@ async fn a_developer_can_only_probe_with_users_that_cannot_exist() -> Result<()>
 async fn a_helper_of_shared_rows_is_for_the_roles_of_the_policies_only() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox.run("CREATE TABLE docs (id int PRIMARY KEY, user_id text); CREATE TABLE shares (doc int REFERENCES docs, user_id text)").await?;
-    sandbox.create("shares", "share_list", r#"{"of": "docs"}"#).await?;
+    sandbox
+        .create("shares", "share_list", r#"{"of": "docs"}"#)
+        .await?;
     sandbox.create("docs", "shared", r#"{"acl": "shares"}"#).await?;
-    sandbox.run("INSERT INTO docs VALUES (1, 'ada'); INSERT INTO shares VALUES (1, 'bob')").await?;
-    assert_eq!(sandbox.as_user("bob", "SELECT docs_shared_ids()").await?, [["{1}"]]);
-    assert_eq!(sandbox.as_user("eve", "SELECT docs_shared_ids()").await?, [["{}"]]);
-    let refusal = sandbox.refusal("BEGIN; SET LOCAL ROLE anon; SELECT public.docs_shared_ids()").await?;
+    sandbox
+        .run("INSERT INTO docs VALUES (1, 'ada'); INSERT INTO shares VALUES (1, 'bob')")
+        .await?;
+    assert_eq!(
+        sandbox.as_user("bob", "SELECT docs_shared_ids()").await?,
+        [["{1}"]]
+    );
+    assert_eq!(
+        sandbox.as_user("eve", "SELECT docs_shared_ids()").await?,
+        [["{}"]]
+    );
+    let refusal = sandbox
+        .refusal("BEGIN; SET LOCAL ROLE anon; SELECT public.docs_shared_ids()")
+        .await?;
     assert_eq!(refusal.code, "42501");
     Ok(())
 }
@@ -152,9 +181,17 @@ async fn a_forged_comment_makes_nobody_run_its_statements_or_touch_other_tables(
         )
         .await?;
     sandbox.run("SELECT insforge.drop_policies('bait')").await?;
-    assert_eq!(sandbox.snapshot("treasure").await?.replace(' ', ""), before.replace(' ', ""));
+    assert_eq!(
+        sandbox.snapshot("treasure").await?.replace(' ', ""),
+        before.replace(' ', "")
+    );
     assert_eq!(sandbox.one("SELECT precious()").await?, "1");
-    assert_eq!(sandbox.one("SELECT has_schema_privilege('anon', 'insforge', 'USAGE')").await?, "t");
+    assert_eq!(
+        sandbox
+            .one("SELECT has_schema_privilege('anon', 'insforge', 'USAGE')")
+            .await?,
+        "t"
+    );
     Ok(())
 }
 
@@ -170,8 +207,13 @@ async fn a_developer_who_may_not_become_a_role_is_told_so_instead_of_shown_a_clo
     let url = sandbox.db.server().url("rls_loner", &sandbox.db.name);
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
-    let refusal = Session { client }.refusal("SELECT insforge.access_matrix('mine')").await?;
+    let refusal = Session { client }
+        .refusal("SELECT insforge.access_matrix('mine')")
+        .await?;
     assert_eq!(refusal.code, "42501");
-    assert!(refusal.hint.contains("GRANT anon TO rls_loner") || refusal.hint.contains("GRANT authenticated"), "{refusal:?}");
+    assert!(
+        refusal.hint.contains("GRANT anon TO rls_loner") || refusal.hint.contains("GRANT authenticated"),
+        "{refusal:?}"
+    );
     Ok(())
 }

@@ -19,17 +19,28 @@ const TABLE: &str = "
 async fn the_matrix_leaves_no_rows_memberships_roles_or_claims() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox.run(TABLE).await?;
-    sandbox.create("notes", "org", r#"{"author_column": "user_id"}"#).await?;
+    sandbox
+        .create("notes", "org", r#"{"author_column": "user_id"}"#)
+        .await?;
     let state = "SELECT (SELECT count(*) FROM notes), (SELECT count(*) FROM seen_by_trigger),
       (SELECT count(*) FROM insforge.memberships), current_user, current_setting('request.jwt.claims', true),
       current_setting('search_path')";
     let before = sandbox.rows(state).await?;
-    sandbox.rows("SELECT * FROM insforge.access_matrix('notes')").await?;
+    sandbox
+        .rows("SELECT * FROM insforge.access_matrix('notes')")
+        .await?;
     assert_eq!(sandbox.rows(state).await?, before);
-    sandbox.rows("BEGIN; SELECT * FROM insforge.access_matrix('notes'); COMMIT").await?;
+    sandbox
+        .rows("BEGIN; SELECT * FROM insforge.access_matrix('notes'); COMMIT")
+        .await?;
     assert_eq!(sandbox.rows(state).await?, before);
-    let locks = "SELECT count(*) FROM pg_locks WHERE relation = 'notes'::regclass AND mode LIKE '%Exclusive%'";
-    let held = sandbox.rows(&format!("BEGIN; SELECT FROM insforge.access_matrix('notes'); {locks}; COMMIT")).await?;
+    let locks =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'notes'::regclass AND mode LIKE '%Exclusive%'";
+    let held = sandbox
+        .rows(&format!(
+            "BEGIN; SELECT FROM insforge.access_matrix('notes'); {locks}; COMMIT"
+        ))
+        .await?;
     assert!(held.is_empty() || held == [["0"]], "{held:?}");
     Ok(())
 }
@@ -49,8 +60,12 @@ async fn the_matrix_sends_no_notifications() -> Result<()> {
         String::new()
     });
     listener.batch_execute("LISTEN rls_shouts").await?;
-    sandbox.rows("SELECT * FROM insforge.access_matrix('notes')").await?;
-    sandbox.run("INSERT INTO notes (user_id) VALUES ('the first that counts')").await?;
+    sandbox
+        .rows("SELECT * FROM insforge.access_matrix('notes')")
+        .await?;
+    sandbox
+        .run("INSERT INTO notes (user_id) VALUES ('the first that counts')")
+        .await?;
     assert_eq!(heard.await?, "the first that counts");
     Ok(())
 }
@@ -61,8 +76,16 @@ async fn triggers_and_defaults_of_the_application_run_with_the_callers_search_pa
     sandbox.run(TABLE).await?;
     let errors = "SELECT * FROM insforge.access_matrix('notes') WHERE outcome = 'error'";
     assert!(sandbox.rows(errors).await?.is_empty());
-    let broken = sandbox.rows(&format!("SET search_path = pg_catalog; {}", errors.replace("'notes'", "'public.notes'"))).await;
-    assert!(broken.is_err() || !broken?.is_empty(), "the trigger names its table without a schema");
+    let broken = sandbox
+        .rows(&format!(
+            "SET search_path = pg_catalog; {}",
+            errors.replace("'notes'", "'public.notes'")
+        ))
+        .await;
+    assert!(
+        broken.is_err() || !broken?.is_empty(),
+        "the trigger names its table without a schema"
+    );
     Ok(())
 }
 
@@ -77,12 +100,26 @@ async fn columns_can_be_named_where_they_cannot_be_guessed() -> Result<()> {
     assert_eq!(refusal.code, "23514");
     assert!(refusal.hint.contains("values"), "{refusal:?}");
     let options = r#"{"owner_column": "keeper", "values": {"state": "s1"}}"#;
-    let select = format!("SELECT outcome FROM insforge.access_matrix('things', '{options}') WHERE command = 'select' AND actor");
+    let select = format!(
+        "SELECT outcome FROM insforge.access_matrix('things', '{options}') WHERE command = 'select' AND actor"
+    );
     assert_eq!(sandbox.one(&format!("{select} = 'owner'")).await?, "rows");
     assert_eq!(sandbox.one(&format!("{select} = 'other'")).await?, "no_rows");
-    for bad in ["NULL", "'things', '[]'", "'things', '{\"x\": 1}'", "'things', '{\"values\": {\"nothing\": \"x\"}}'", "'pg_views'"] {
-        let code = sandbox.refusal(&format!("SELECT insforge.access_matrix({bad})")).await?.code;
-        assert!(["22004", "22023", "42703", "42809"].contains(&code.as_str()), "{bad}: {code}");
+    for bad in [
+        "NULL",
+        "'things', '[]'",
+        "'things', '{\"x\": 1}'",
+        "'things', '{\"values\": {\"nothing\": \"x\"}}'",
+        "'pg_views'",
+    ] {
+        let code = sandbox
+            .refusal(&format!("SELECT insforge.access_matrix({bad})"))
+            .await?
+            .code;
+        assert!(
+            ["22004", "22023", "42703", "42809"].contains(&code.as_str()),
+            "{bad}: {code}"
+        );
     }
     Ok(())
 }
@@ -90,10 +127,16 @@ async fn columns_can_be_named_where_they_cannot_be_guessed() -> Result<()> {
 #[tokio::test]
 async fn the_matrix_sees_a_hole_that_somebody_made() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    sandbox.run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)").await?;
+    sandbox
+        .run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)")
+        .await?;
     sandbox.create("notes", "owner", "{}").await?;
-    sandbox.run("CREATE POLICY oops ON notes FOR UPDATE TO authenticated USING (true)").await?;
-    sandbox.run("CREATE POLICY oops_too ON notes FOR SELECT TO authenticated USING (true)").await?;
+    sandbox
+        .run("CREATE POLICY oops ON notes FOR UPDATE TO authenticated USING (true)")
+        .await?;
+    sandbox
+        .run("CREATE POLICY oops_too ON notes FOR SELECT TO authenticated USING (true)")
+        .await?;
     assert_eq!(sandbox.outcome("notes", "other", "update_owner").await?, "rows");
     Ok(())
 }
@@ -106,7 +149,11 @@ async fn impersonating_ends_with_the_transaction() -> Result<()> {
     assert_eq!(seen, [["authenticated", "ada", "pro"]]);
     sandbox.run("ROLLBACK").await?;
     assert_eq!(sandbox.rows(who).await?, [["postgres", "", ""]]);
-    let seen = sandbox.rows(&format!("BEGIN; SELECT insforge.impersonate(NULL, 'anon'); {who}")).await?;
+    let seen = sandbox
+        .rows(&format!(
+            "BEGIN; SELECT insforge.impersonate(NULL, 'anon'); {who}"
+        ))
+        .await?;
     assert_eq!(seen, [["anon", "", ""]]);
     sandbox.run("ROLLBACK").await
 }
@@ -121,7 +168,14 @@ async fn impersonating_nobody_in_particular_is_refused() -> Result<()> {
         ("repeat('x', 1025)", "22023"),
         ("'ada', 'anon', '[]'", "22023"),
     ] {
-        assert_eq!(sandbox.refusal(&format!("SELECT insforge.impersonate({arguments})")).await?.code, code, "{arguments}");
+        assert_eq!(
+            sandbox
+                .refusal(&format!("SELECT insforge.impersonate({arguments})"))
+                .await?
+                .code,
+            code,
+            "{arguments}"
+        );
     }
     Ok(())
 }

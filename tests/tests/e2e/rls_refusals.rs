@@ -27,7 +27,9 @@ async fn refused(sandbox: &Sandbox, cases: &[(&str, &str)]) -> Result<()> {
     let before = sandbox.snapshot("notes").await?;
     for (arguments, code) in cases {
         for function in ["plan_policies", "create_policies"] {
-            let refusal = sandbox.refusal(&format!("SELECT * FROM insforge.{function}({arguments})")).await?;
+            let refusal = sandbox
+                .refusal(&format!("SELECT * FROM insforge.{function}({arguments})"))
+                .await?;
             assert_eq!(refusal.code, *code, "{function}({arguments}): {refusal:?}");
             assert!(!refusal.message.is_empty());
         }
@@ -38,7 +40,11 @@ async fn refused(sandbox: &Sandbox, cases: &[(&str, &str)]) -> Result<()> {
 
 #[tokio::test]
 async fn nulls_are_refused() -> Result<()> {
-    let cases = [("NULL, 'owner'", "22004"), ("'notes', NULL", "22004"), ("'notes', 'owner', NULL", "22004")];
+    let cases = [
+        ("NULL, 'owner'", "22004"),
+        ("'notes', NULL", "22004"),
+        ("'notes', 'owner', NULL", "22004"),
+    ];
     refused(&sandbox().await?, &cases).await
 }
 
@@ -57,10 +63,17 @@ async fn unknown_templates_and_options_are_refused_with_those_that_exist() -> Re
         ("'notes', 'shared'", "22023"),
     ];
     refused(&sandbox, &cases).await?;
-    let refusal = sandbox.refusal("SELECT insforge.create_policies('notes', 'ownr')").await?;
+    let refusal = sandbox
+        .refusal("SELECT insforge.create_policies('notes', 'ownr')")
+        .await?;
     assert!(refusal.hint.contains("owner_public_read"), "{refusal:?}");
-    let refusal = sandbox.refusal(r#"SELECT insforge.create_policies('notes', 'owner', '{"colum": "x"}')"#).await?;
-    assert!(refusal.message.contains("colum") && refusal.hint.contains("column"), "{refusal:?}");
+    let refusal = sandbox
+        .refusal(r#"SELECT insforge.create_policies('notes', 'owner', '{"colum": "x"}')"#)
+        .await?;
+    assert!(
+        refusal.message.contains("colum") && refusal.hint.contains("column"),
+        "{refusal:?}"
+    );
     Ok(())
 }
 
@@ -70,13 +83,18 @@ async fn misspelt_and_missing_columns_are_refused_with_those_that_exist() -> Res
     let cases = [
         ("'notes', 'owner', '{\"column\": \"userid\"}'", "42703"),
         ("'notes', 'org'", "42703"),
-        ("'notes', 'owner_public_read', '{\"published\": \"live\"}'", "42703"),
+        (
+            "'notes', 'owner_public_read', '{\"published\": \"live\"}'",
+            "42703",
+        ),
         ("'notes', 'storage_owner', '{\"bucket\": \"b\"}'", "42703"),
         ("'notes', 'realtime_channel', '{\"pattern\": \"b:%\"}'", "42703"),
         ("'notes', 'shared', '{\"acl\": \"numbers\"}'", "42703"),
     ];
     refused(&sandbox, &cases).await?;
-    let refusal = sandbox.refusal(r#"SELECT insforge.create_policies('notes', 'owner', '{"column": "userid"}')"#).await?;
+    let refusal = sandbox
+        .refusal(r#"SELECT insforge.create_policies('notes', 'owner', '{"column": "userid"}')"#)
+        .await?;
     assert!(refusal.hint.contains("id, user_id, body"), "{refusal:?}");
     Ok(())
 }
@@ -108,15 +126,25 @@ async fn columns_whose_equality_is_not_that_of_ids_are_refused() -> Result<()> {
 
 #[tokio::test]
 async fn a_role_that_does_not_exist_is_refused() -> Result<()> {
-    refused(&sandbox().await?, &[("'notes', 'owner', '{\"to\": [\"rls_nobody\"]}'", "42704")]).await
+    refused(
+        &sandbox().await?,
+        &[("'notes', 'owner', '{\"to\": [\"rls_nobody\"]}'", "42704")],
+    )
+    .await
 }
 
 #[tokio::test]
 async fn objects_of_our_names_that_we_did_not_make_are_refused_and_kept() -> Result<()> {
     let sandbox = sandbox().await?;
     let cases = [
-        ("CREATE POLICY insforge_owner_select ON notes USING (true)", "DROP POLICY insforge_owner_select ON notes"),
-        ("CREATE INDEX notes_user_id_insforge_idx ON notes (body)", "DROP INDEX notes_user_id_insforge_idx"),
+        (
+            "CREATE POLICY insforge_owner_select ON notes USING (true)",
+            "DROP POLICY insforge_owner_select ON notes",
+        ),
+        (
+            "CREATE INDEX notes_user_id_insforge_idx ON notes (body)",
+            "DROP INDEX notes_user_id_insforge_idx",
+        ),
         (
             "CREATE TRIGGER insforge_keep_columns BEFORE UPDATE ON notes
              FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
@@ -125,7 +153,11 @@ async fn objects_of_our_names_that_we_did_not_make_are_refused_and_kept() -> Res
     ];
     for (obstacle, away) in cases {
         sandbox.run(obstacle).await?;
-        refused(&sandbox, &[("'notes', 'owner', '{\"immutable\": \"trigger\"}'", "42710")]).await?;
+        refused(
+            &sandbox,
+            &[("'notes', 'owner', '{\"immutable\": \"trigger\"}'", "42710")],
+        )
+        .await?;
         sandbox.run(away).await?;
     }
     Ok(())
@@ -136,7 +168,9 @@ async fn rows_without_an_owner_are_refused_and_everything_stays() -> Result<()> 
     let sandbox = sandbox().await?;
     sandbox.run("INSERT INTO notes (body) VALUES ('whose?')").await?;
     let before = sandbox.snapshot("notes").await?;
-    let refusal = sandbox.refusal("SELECT insforge.create_policies('notes', 'owner')").await?;
+    let refusal = sandbox
+        .refusal("SELECT insforge.create_policies('notes', 'owner')")
+        .await?;
     assert_eq!(refusal.code, "23502");
     assert!(refusal.hint.contains("not_null"), "{refusal:?}");
     assert_eq!(sandbox.snapshot("notes").await?, before);
@@ -146,13 +180,19 @@ async fn rows_without_an_owner_are_refused_and_everything_stays() -> Result<()> 
 #[tokio::test]
 async fn who_does_not_own_the_table_is_refused() -> Result<()> {
     let sandbox = sandbox().await?;
-    sandbox.run("CREATE ROLE rls_visitor; SELECT insforge.grant_developer('rls_visitor')").await?;
+    sandbox
+        .run("CREATE ROLE rls_visitor; SELECT insforge.grant_developer('rls_visitor')")
+        .await?;
     for call in ["create_policies('notes', 'owner')", "drop_policies('notes')"] {
         if call.starts_with("drop") {
             sandbox.create("notes", "owner", "{}").await?;
         }
         let before = sandbox.snapshot("notes").await?;
-        let refusal = sandbox.refusal(&format!("BEGIN; SET LOCAL ROLE rls_visitor; SELECT insforge.{call}")).await?;
+        let refusal = sandbox
+            .refusal(&format!(
+                "BEGIN; SET LOCAL ROLE rls_visitor; SELECT insforge.{call}"
+            ))
+            .await?;
         assert_eq!(refusal.code, "42501", "{call}: {refusal:?}");
         assert_eq!(sandbox.snapshot("notes").await?, before);
     }
@@ -169,7 +209,9 @@ async fn a_grant_that_cannot_be_revoked_is_an_error_and_not_an_open_table() -> R
         )
         .await?;
     let before = sandbox.snapshot("notes").await?;
-    let refusal = sandbox.refusal("SELECT insforge.create_policies('notes', 'owner')").await?;
+    let refusal = sandbox
+        .refusal("SELECT insforge.create_policies('notes', 'owner')")
+        .await?;
     assert_eq!(refusal.code, "42501");
     assert_eq!(sandbox.snapshot("notes").await?, before);
     Ok(())
@@ -178,11 +220,20 @@ async fn a_grant_that_cannot_be_revoked_is_an_error_and_not_an_open_table() -> R
 #[tokio::test]
 async fn shares_that_anybody_could_write_are_refused_with_the_call_that_protects_them() -> Result<()> {
     let sandbox = sandbox().await?;
-    sandbox.run("CREATE TABLE note_shares (note bigint REFERENCES notes, user_id text)").await?;
-    let refusal = sandbox.refusal(r#"SELECT insforge.create_policies('notes', 'shared', '{"acl": "note_shares"}')"#).await?;
+    sandbox
+        .run("CREATE TABLE note_shares (note bigint REFERENCES notes, user_id text)")
+        .await?;
+    let refusal = sandbox
+        .refusal(r#"SELECT insforge.create_policies('notes', 'shared', '{"acl": "note_shares"}')"#)
+        .await?;
     assert_eq!(refusal.code, "55000");
     sandbox.run(&refusal.hint).await?;
-    assert!(sandbox.create("notes", "shared", r#"{"acl": "note_shares"}"#).await? > 0);
+    assert!(
+        sandbox
+            .create("notes", "shared", r#"{"acl": "note_shares"}"#)
+            .await?
+            > 0
+    );
     Ok(())
 }
 
@@ -190,7 +241,12 @@ async fn shares_that_anybody_could_write_are_refused_with_the_call_that_protects
 async fn a_slot_that_is_not_there_is_refused_with_those_that_are() -> Result<()> {
     let sandbox = sandbox().await?;
     sandbox.create("notes", "owner", "{}").await?;
-    let refusal = sandbox.refusal(&format!("SELECT insforge.drop_policies({}, 'fence')", quote("notes"))).await?;
+    let refusal = sandbox
+        .refusal(&format!(
+            "SELECT insforge.drop_policies({}, 'fence')",
+            quote("notes")
+        ))
+        .await?;
     assert_eq!(refusal.code, "22023");
     assert!(refusal.hint.contains("table"), "{refusal:?}");
     Ok(())

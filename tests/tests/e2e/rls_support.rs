@@ -76,7 +76,9 @@ impl Sandbox {
     /// Any template.
     pub(crate) async fn of(template: Template) -> Result<Sandbox> {
         let db = Database::create(template).await?;
-        let session = Session { client: db.client().await? };
+        let session = Session {
+            client: db.client().await?,
+        };
         session.run(SNAPSHOT).await?;
         Ok(Sandbox { db, session })
     }
@@ -85,16 +87,28 @@ impl Sandbox {
 impl Session {
     /// Runs statements for their effect.
     pub(crate) async fn run(&self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).await.map_err(|e| describe(sql, &e))
+        self.client
+            .batch_execute(sql)
+            .await
+            .map_err(|e| describe(sql, &e))
     }
 
     /// Rows of the last query in the text, each value as text, NULL as the empty string.
     pub(crate) async fn rows(&self, sql: &str) -> Result<Vec<Vec<String>>> {
         let mut rows = Vec::new();
-        for message in self.client.simple_query(sql).await.map_err(|e| describe(sql, &e))? {
+        for message in self
+            .client
+            .simple_query(sql)
+            .await
+            .map_err(|e| describe(sql, &e))?
+        {
             match message {
                 SimpleQueryMessage::Row(row) => {
-                    rows.push((0..row.len()).map(|i| row.get(i).unwrap_or_default().to_owned()).collect());
+                    rows.push(
+                        (0..row.len())
+                            .map(|i| row.get(i).unwrap_or_default().to_owned())
+                            .collect(),
+                    );
                 }
                 SimpleQueryMessage::RowDescription(_) => rows.clear(),
                 _ => {}
@@ -113,9 +127,13 @@ impl Session {
 
     /// The refusal of a statement that must be refused.
     pub(crate) async fn refusal(&self, sql: &str) -> Result<Refusal> {
-        let Err(error) = self.client.simple_query(sql).await else { bail!("not refused: {sql}") };
+        let Err(error) = self.client.simple_query(sql).await else {
+            bail!("not refused: {sql}")
+        };
         self.client.batch_execute("ROLLBACK").await?;
-        let error = error.as_db_error().ok_or_else(|| anyhow!("no answer to {sql}: {error}"))?;
+        let error = error
+            .as_db_error()
+            .ok_or_else(|| anyhow!("no answer to {sql}: {error}"))?;
         Ok(Refusal {
             code: error.code().code().to_owned(),
             message: error.message().to_owned(),
@@ -145,13 +163,15 @@ impl Session {
 
     /// What `snapshot` says about a table.
     pub(crate) async fn snapshot(&self, table: &str) -> Result<String> {
-        self.one(&format!("SELECT jsonb_pretty(snapshot({}))", quote(table))).await
+        self.one(&format!("SELECT jsonb_pretty(snapshot({}))", quote(table)))
+            .await
     }
 
     /// Runs a query as somebody, in a transaction that is rolled back.
     pub(crate) async fn as_user(&self, user: &str, sql: &str) -> Result<Vec<Vec<String>>> {
         self.run("BEGIN").await?;
-        self.run(&format!("SELECT insforge.impersonate({})", quote(user))).await?;
+        self.run(&format!("SELECT insforge.impersonate({})", quote(user)))
+            .await?;
         let rows = self.rows(sql).await;
         self.run("ROLLBACK").await?;
         rows
@@ -165,7 +185,12 @@ pub(crate) fn quote(text: &str) -> String {
 
 fn describe(sql: &str, error: &tokio_postgres::Error) -> anyhow::Error {
     match error.as_db_error() {
-        Some(e) => anyhow!("{}: {} {} in {sql}", e.code().code(), e.message(), e.hint().unwrap_or_default()),
+        Some(e) => anyhow!(
+            "{}: {} {} in {sql}",
+            e.code().code(),
+            e.message(),
+            e.hint().unwrap_or_default()
+        ),
         None => anyhow!("{error} in {sql}"),
     }
 }

@@ -14,13 +14,23 @@ async fn quoted_names_with_spaces_percent_and_quotes_work() -> Result<()> {
         .await?;
     let table = r#""My App"."Käse % ""Notes""""#;
     let before = sandbox.snapshot(table).await?;
-    sandbox.create(table, "org", r#"{"org_column": "Org\"Id", "author_column": "user Id"}"#).await?;
+    sandbox
+        .create(
+            table,
+            "org",
+            r#"{"org_column": "Org\"Id", "author_column": "user Id"}"#,
+        )
+        .await?;
     assert_eq!(sandbox.outcome(table, "member", "insert").await?, "rows");
     assert_eq!(sandbox.outcome(table, "member", "update_org").await?, "denied");
-    sandbox.create(table, "owner", r#"{"column": "user Id", "immutable": "grants"}"#).await?;
+    sandbox
+        .create(table, "owner", r#"{"column": "user Id", "immutable": "grants"}"#)
+        .await?;
     assert_eq!(sandbox.outcome(table, "owner", "update").await?, "rows");
     assert_eq!(sandbox.outcome(table, "owner", "update_owner").await?, "denied");
-    sandbox.run(&format!("SELECT insforge.drop_policies('{table}')")).await?;
+    sandbox
+        .run(&format!("SELECT insforge.drop_policies('{table}')"))
+        .await?;
     assert_eq!(sandbox.snapshot(table).await?, before);
     Ok(())
 }
@@ -29,12 +39,27 @@ async fn quoted_names_with_spaces_percent_and_quotes_work() -> Result<()> {
 async fn names_of_sixty_three_bytes_work() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     let long = "ä".repeat(31);
-    sandbox.run(&format!(r#"CREATE TABLE "{long}" (id int PRIMARY KEY, "{long}" text)"#)).await?;
+    sandbox
+        .run(&format!(
+            r#"CREATE TABLE "{long}" (id int PRIMARY KEY, "{long}" text)"#
+        ))
+        .await?;
     let table = format!(r#""{long}""#);
-    sandbox.create(&table, "owner", &format!(r#"{{"column": "{long}"}}"#)).await?;
+    sandbox
+        .create(&table, "owner", &format!(r#"{{"column": "{long}"}}"#))
+        .await?;
     assert_eq!(sandbox.outcome(&table, "owner", "select").await?, "rows");
-    sandbox.create("storage.objects", "storage_owner", &format!(r#"{{"bucket": "{}"}}"#, "b".repeat(90))).await?;
-    assert_eq!(sandbox.outcome("storage.objects", "other", "select").await?, "no_rows");
+    sandbox
+        .create(
+            "storage.objects",
+            "storage_owner",
+            &format!(r#"{{"bucket": "{}"}}"#, "b".repeat(90)),
+        )
+        .await?;
+    assert_eq!(
+        sandbox.outcome("storage.objects", "other", "select").await?,
+        "no_rows"
+    );
     Ok(())
 }
 
@@ -69,18 +94,37 @@ async fn partitions_are_closed_and_rows_cannot_move_between_organisations() -> R
         )
         .await?;
     let before = sandbox.snapshot("events").await?;
-    sandbox.create("events", "org", r#"{"author_column": "user_id"}"#).await?;
-    assert_eq!(sandbox.create("events", "org", r#"{"author_column": "user_id"}"#).await?, 0);
+    sandbox
+        .create("events", "org", r#"{"author_column": "user_id"}"#)
+        .await?;
+    assert_eq!(
+        sandbox
+            .create("events", "org", r#"{"author_column": "user_id"}"#)
+            .await?,
+        0
+    );
     assert_eq!(sandbox.outcome("events", "member", "insert").await?, "rows");
     assert_eq!(sandbox.outcome("events", "member", "update").await?, "rows");
     assert_eq!(sandbox.outcome("events", "member", "update_org").await?, "denied");
     for partition in ["events_a", "events_b", "events_b1"] {
-        let open = format!("SELECT has_table_privilege('authenticated', '{partition}', 'SELECT, INSERT, UPDATE, DELETE')");
+        let open = format!(
+            "SELECT has_table_privilege('authenticated', '{partition}', 'SELECT, INSERT, UPDATE, DELETE')"
+        );
         assert_eq!(sandbox.one(&open).await?, "f", "{partition}");
     }
-    sandbox.run("CREATE TABLE events_c PARTITION OF events FOR VALUES FROM (20) TO (30)").await?;
-    assert!(sandbox.create("events", "org", r#"{"author_column": "user_id"}"#).await? > 0, "a new partition is closed as well");
-    sandbox.run("DROP TABLE events_c; SELECT insforge.drop_policies('events')").await?;
+    sandbox
+        .run("CREATE TABLE events_c PARTITION OF events FOR VALUES FROM (20) TO (30)")
+        .await?;
+    assert!(
+        sandbox
+            .create("events", "org", r#"{"author_column": "user_id"}"#)
+            .await?
+            > 0,
+        "a new partition is closed as well"
+    );
+    sandbox
+        .run("DROP TABLE events_c; SELECT insforge.drop_policies('events')")
+        .await?;
     assert_eq!(sandbox.snapshot("events").await?, before);
     Ok(())
 }
@@ -96,7 +140,11 @@ async fn an_append_only_partitioned_table_holds_against_its_owner() -> Result<()
         .await?;
     sandbox.create("log", "append_only", "{}").await?;
     sandbox.run("INSERT INTO log VALUES (1, 'ada')").await?;
-    for damage in ["UPDATE log SET user_id = 'bob'", "DELETE FROM log_1", "TRUNCATE log"] {
+    for damage in [
+        "UPDATE log SET user_id = 'bob'",
+        "DELETE FROM log_1",
+        "TRUNCATE log",
+    ] {
         assert_eq!(sandbox.refusal(damage).await?.code, "42501", "{damage}");
     }
     Ok(())
@@ -113,23 +161,41 @@ async fn a_uuid_owner_column_is_refused_with_the_statements_that_mend_it() -> Re
              INSERT INTO todo VALUES (1, '6f1f3a0e-0000-4000-8000-000000000001')",
         )
         .await?;
-    let refusal = sandbox.refusal("SELECT insforge.create_policies('todo', 'owner')").await?;
+    let refusal = sandbox
+        .refusal("SELECT insforge.create_policies('todo', 'owner')")
+        .await?;
     assert_eq!(refusal.code, "42804");
-    let mend = refusal.hint.split(" Or pass").next().unwrap_or_default().to_owned();
+    let mend = refusal
+        .hint
+        .split(" Or pass")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     sandbox.run(&format!("BEGIN; {mend}")).await?;
     assert!(sandbox.create("todo", "owner", "{}").await? > 0);
     sandbox.run("ROLLBACK").await?;
 
-    sandbox.run("CREATE POLICY mine ON todo USING (user_id = auth.uid())").await?;
-    let refusal = sandbox.refusal(r#"SELECT insforge.create_policies('todo', 'owner', '{"mend": true}')"#).await?;
+    sandbox
+        .run("CREATE POLICY mine ON todo USING (user_id = auth.uid())")
+        .await?;
+    let refusal = sandbox
+        .refusal(r#"SELECT insforge.create_policies('todo', 'owner', '{"mend": true}')"#)
+        .await?;
     assert_eq!(refusal.code, "2BP01");
     assert!(refusal.hint.contains("DROP POLICY mine"), "{refusal:?}");
     sandbox.run("DROP POLICY mine ON todo").await?;
 
     sandbox.create("todo", "owner", r#"{"mend": true}"#).await?;
     assert_eq!(sandbox.create("todo", "owner", r#"{"mend": true}"#).await?, 0);
-    assert_eq!(sandbox.as_user("user_2x", "INSERT INTO todo VALUES (2) RETURNING user_id").await?, [["user_2x"]]);
-    let old = sandbox.as_user("6f1f3a0e-0000-4000-8000-000000000001", "SELECT id FROM todo").await?;
+    assert_eq!(
+        sandbox
+            .as_user("user_2x", "INSERT INTO todo VALUES (2) RETURNING user_id")
+            .await?,
+        [["user_2x"]]
+    );
+    let old = sandbox
+        .as_user("6f1f3a0e-0000-4000-8000-000000000001", "SELECT id FROM todo")
+        .await?;
     assert_eq!(old, [["1"]], "rows from before the mending keep their owner");
     Ok(())
 }
@@ -149,11 +215,16 @@ async fn required_columns_foreign_keys_and_checks_do_not_stop_the_matrix() -> Re
         )
         .await?;
     sandbox.create("orders", "owner", "{}").await?;
-    let bad = sandbox.rows("SELECT * FROM insforge.access_matrix('orders') WHERE outcome = 'error'").await?;
+    let bad = sandbox
+        .rows("SELECT * FROM insforge.access_matrix('orders') WHERE outcome = 'error'")
+        .await?;
     assert!(bad.is_empty(), "{bad:?}");
     assert_eq!(sandbox.outcome("orders", "owner", "insert").await?, "rows");
     assert_eq!(sandbox.outcome("orders", "other", "update").await?, "no_rows");
-    assert_eq!(sandbox.one(r#"SELECT count(*) FROM better_auth."user""#).await?, "0");
+    assert_eq!(
+        sandbox.one(r#"SELECT count(*) FROM better_auth."user""#).await?,
+        "0"
+    );
     Ok(())
 }
 
@@ -169,9 +240,19 @@ async fn an_ordinary_owner_protects_and_proves_its_own_table() -> Result<()> {
         .await?;
     sandbox.create("own.tasks", "org", "{}").await?;
     assert_eq!(sandbox.outcome("own.tasks", "member", "insert").await?, "rows");
-    assert_eq!(sandbox.outcome("own.tasks", "non_member", "select").await?, "no_rows");
-    sandbox.run("SELECT insforge.drop_policies('own.tasks'); RESET ROLE").await?;
-    assert_eq!(sandbox.one("SELECT count(*) FROM pg_policies WHERE schemaname = 'own'").await?, "0");
+    assert_eq!(
+        sandbox.outcome("own.tasks", "non_member", "select").await?,
+        "no_rows"
+    );
+    sandbox
+        .run("SELECT insforge.drop_policies('own.tasks'); RESET ROLE")
+        .await?;
+    assert_eq!(
+        sandbox
+            .one("SELECT count(*) FROM pg_policies WHERE schemaname = 'own'")
+            .await?,
+        "0"
+    );
     Ok(())
 }
 
@@ -185,8 +266,12 @@ async fn a_helper_reads_shares_with_the_rights_of_their_owner_even_when_a_superu
              CREATE TABLE sharing.shares (doc int REFERENCES sharing.docs, user_id text); RESET ROLE",
         )
         .await?;
-    sandbox.create("sharing.shares", "share_list", r#"{"of": "sharing.docs"}"#).await?;
-    sandbox.create("sharing.docs", "shared", r#"{"acl": "sharing.shares"}"#).await?;
+    sandbox
+        .create("sharing.shares", "share_list", r#"{"of": "sharing.docs"}"#)
+        .await?;
+    sandbox
+        .create("sharing.docs", "shared", r#"{"acl": "sharing.shares"}"#)
+        .await?;
     let owner = "SELECT proowner::regrole FROM pg_proc WHERE proname = 'docs_shared_ids'";
     assert_eq!(sandbox.one(owner).await?, "rls_sharer");
     assert_eq!(sandbox.outcome("sharing.docs", "viewer", "select").await?, "rows");
@@ -201,12 +286,19 @@ async fn plain_postgres_is_told_to_ensure_roles_and_then_works() -> Result<()> {
     tokio::spawn(connection);
     let session = Session { client };
     session.run("CREATE EXTENSION insforge_integrations").await?;
-    session.run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)").await?;
-    let refusal = session.refusal("SELECT insforge.create_policies('notes', 'owner')").await?;
+    session
+        .run("CREATE TABLE notes (id bigserial PRIMARY KEY, user_id text)")
+        .await?;
+    let refusal = session
+        .refusal("SELECT insforge.create_policies('notes', 'owner')")
+        .await?;
     assert_eq!(refusal.code, "42704");
     assert!(refusal.hint.contains("insforge.ensure_roles()"), "{refusal:?}");
 
-    assert_eq!(session.one("SELECT insforge.ensure_roles()").await?, "{anon,authenticated}");
+    assert_eq!(
+        session.one("SELECT insforge.ensure_roles()").await?,
+        "{anon,authenticated}"
+    );
     assert_eq!(session.one("SELECT insforge.ensure_roles()").await?, "{}");
     session.create("notes", "owner", "{}").await?;
     assert_eq!(session.outcome("notes", "owner", "insert").await?, "rows");
