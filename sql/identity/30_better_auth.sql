@@ -23,7 +23,8 @@ BEGIN
   END IF;
   IF TG_OP IN ('UPDATE', 'INSERT') THEN
     EXECUTE fields INTO member, org, held USING NEW;
-    INSERT INTO insforge.memberships AS m (issuer, user_id, org_id, role) VALUES ('better_auth', member, org, nullif(held, ''))
+    INSERT INTO insforge.memberships AS m (issuer, user_id, org_id, role)
+    VALUES ('better_auth', member, org, nullif(held, ''))
     ON CONFLICT ON CONSTRAINT memberships_pkey DO UPDATE
       SET role = excluded.role, active = true, valid_until = NULL, updated_at = now();
   END IF;
@@ -68,11 +69,14 @@ BEGIN
   EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', source);
   EXECUTE format('DROP TRIGGER IF EXISTS insforge_memberships ON %s', source);
   EXECUTE format('DROP TRIGGER IF EXISTS insforge_memberships_truncate ON %s', source);
-  EXECUTE format('CREATE TRIGGER insforge_memberships AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW %s', source, call);
-  EXECUTE format('CREATE TRIGGER insforge_memberships_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT %s', source, call);
+  EXECUTE format('CREATE TRIGGER insforge_memberships AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW %s',
+                 source, call);
+  EXECUTE format('CREATE TRIGGER insforge_memberships_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT %s',
+                 source, call);
   DELETE FROM insforge.memberships m WHERE m.issuer = 'better_auth';
   EXECUTE format($q$INSERT INTO insforge.memberships (issuer, user_id, org_id, role)
-    SELECT DISTINCT ON (1, 2, 3) 'better_auth', format('%%s', m.%1$I), format('%%s', m.%2$I), nullif(format('%%s', m.%3$I), '')
+    SELECT DISTINCT ON (1, 2, 3) 'better_auth', format('%%s', m.%1$I), format('%%s', m.%2$I),
+      nullif(format('%%s', m.%3$I), '')
     FROM %4$s m WHERE m.%1$I IS NOT NULL AND m.%2$I IS NOT NULL$q$, user_column, org_column, role_column, source);
   GET DIAGNOSTICS mirrored = ROW_COUNT;
   RETURN mirrored;

@@ -16,21 +16,22 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM insforge._rls_fail('42P01', format('there is no table with OID %s', tbl::oid));
   ELSIF rel.relkind = 'v' THEN
-    PERFORM insforge._rls_fail(refuse, format('%s is a view, and policies act on tables', rel.name), format(
-      'Protect the tables it reads, then ALTER VIEW %s SET (security_invoker = true), or it reads them as its owner.', rel.name));
+    PERFORM insforge._rls_fail(refuse, format('%s is a view, and policies act on tables', rel.name),
+      format('Protect the tables it reads, then ALTER VIEW %s SET (security_invoker = true);', rel.name)
+      || ' without that it reads them as its owner.');
   ELSIF rel.relkind = 'm' THEN
     PERFORM insforge._rls_fail(refuse,
       format('%s is a materialized view: it holds rows of its own that no policy filters', rel.name),
       format('REVOKE ALL ON %s FROM anon, authenticated; and serve a view with security_invoker instead.', rel.name));
   ELSIF rel.relkind = 'f' THEN
-    PERFORM insforge._rls_fail(refuse, format('%s is a foreign table: Postgres has no row-level security for it',
-      rel.name),
+    PERFORM insforge._rls_fail(refuse,
+      format('%s is a foreign table: Postgres has no row-level security for it', rel.name),
       format('REVOKE ALL ON %s FROM anon, authenticated; and put the policies on the remote server.', rel.name));
   ELSIF rel.relkind NOT IN ('r', 'p') THEN
     PERFORM insforge._rls_fail(refuse, format('%s is not a table', rel.name), 'Name a table or a partitioned table.');
   ELSIF rel.relispartition THEN
-    PERFORM insforge._rls_fail(refuse, format('%s is a partition: policies act on the table that a query names',
-      rel.name),
+    PERFORM insforge._rls_fail(refuse,
+      format('%s is a partition: policies act on the table that a query names', rel.name),
       format('Put them on %s; its partitions are then closed to direct access.',
         insforge._rls_name(pg_partition_root(tbl))));
   ELSIF rel.nspname IN ('pg_catalog', 'information_schema', 'pg_toast', 'insforge', 'x402')

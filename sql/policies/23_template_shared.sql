@@ -24,12 +24,12 @@ AS $fn$
 DECLARE
   acl_key text := insforge._rls_share_column(acl, tbl, o ->> 'acl_key');
   level text := o ->> 'acl_level';
-  home text := coalesce(o ->> 'helper_schema', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n
-    ON n.oid = c.relnamespace WHERE c.oid = acl));
+  home text := coalesce(o ->> 'helper_schema',
+    (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = acl));
   name text := format('%I.%I', home, insforge._rls_fit((SELECT c.relname FROM pg_class c WHERE c.oid = tbl)
     || '_shared_ids'));
-  key_type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = acl
-    AND a.attname = acl_key);
+  key_type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+                    WHERE a.attrelid = acl AND a.attname = acl_key);
 BEGIN
   PERFORM insforge._rls_check_column(acl, o ->> 'acl_user', 'acl_user');
   PERFORM insforge._rls_check_id_column(acl, o ->> 'acl_user', false);
@@ -41,11 +41,12 @@ BEGIN
       format('CREATE SCHEMA %I;', home));
   END IF;
   RETURN jsonb_build_object('name', name, 'type', key_type, 'signature', name || '(text[])',
-    'why', 'the rows shared with the caller, read with the rights of the shares'' owner: policies that read each other''s tables recurse',
-    'to', o -> 'to', 'owner', (SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
-      WHERE c.oid = acl),
-    'ddl', format('CREATE FUNCTION %s(levels text[] DEFAULT NULL) RETURNS %s[] LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER '
-        'SET search_path = pg_catalog, pg_temp AS %L', name, key_type,
+    'why', 'the rows shared with the caller, read with the rights of the shares'' owner: '
+           'policies that read each other''s tables recurse',
+    'to', o -> 'to',
+    'owner', (SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = acl),
+    'ddl', format('CREATE FUNCTION %s(levels text[] DEFAULT NULL) RETURNS %s[] LANGUAGE sql STABLE PARALLEL SAFE '
+        'SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', name, key_type,
       format('SELECT coalesce(array_agg(s.%I), ''{}'') FROM %s s WHERE s.%I = insforge.requesting_user_id()%s',
         acl_key, insforge._rls_name(acl), o ->> 'acl_user',
         CASE WHEN level IS NULL THEN ' AND levels IS NULL'
@@ -67,9 +68,8 @@ DECLARE
 BEGIN
   PERFORM insforge._rls_check_column(tbl, o ->> 'key', 'key');
   IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = acl) THEN
-    PERFORM insforge._rls_fail('55000',
-      format('%s has no row-level security: whoever can write it could share any row with himself',
-      insforge._rls_name(acl)),
+    PERFORM insforge._rls_fail('55000', format(
+        '%s has no row-level security: whoever can write it could share any row with himself', insforge._rls_name(acl)),
       format('SELECT * FROM insforge.create_policies(%L, ''share_list'', %L);', insforge._rls_name(acl),
              jsonb_build_object('of', insforge._rls_name(tbl), 'of_key', o -> 'key', 'of_column', o -> 'column',
                'acl_user', o -> 'acl_user')

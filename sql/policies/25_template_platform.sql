@@ -15,7 +15,8 @@ BEGIN
   END IF;
   PERFORM insforge._rls_fail('42703', format('%s does not look like a table of stored objects',
     insforge._rls_name(tbl)),
-    'Storage templates are for storage.objects, with the columns bucket, key and uploaded_by (InsForge) or bucket_id, name and owner_id (Supabase).');
+    'Storage templates are for storage.objects, with the columns bucket, key and uploaded_by (InsForge) '
+    'or bucket_id, name and owner_id (Supabase).');
 END $fn$;
 
 CREATE FUNCTION insforge._rls_storage_spec(c jsonb, o jsonb, condition text, indexed text) RETURNS jsonb

@@ -72,8 +72,8 @@ CREATE FUNCTION insforge._rls_clean_privileges(found jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT coalesce(jsonb_agg(p ORDER BY at), '[]')
-  FROM jsonb_array_elements(CASE jsonb_typeof(found) WHEN 'array' THEN found ELSE '[]' END) WITH ORDINALITY AS e(p,
-    at)
+  FROM jsonb_array_elements(CASE jsonb_typeof(found) WHEN 'array' THEN found ELSE '[]' END)
+    WITH ORDINALITY AS e(p, at)
   WHERE jsonb_typeof(p) = 'array' AND jsonb_typeof(p -> 0) IN ('string', 'null') AND jsonb_typeof(p -> 3) = 'boolean'
     AND p ->> 1 IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
 $fn$;
@@ -112,14 +112,13 @@ AS $fn$
   ), acl AS (SELECT insforge._rls_clean_privileges(t -> 'acl') AS acl FROM found)
   SELECT CASE WHEN t IS NULL THEN '{}'::jsonb ELSE (t - '{acl,parts,added,usage,sequences,helpers}'::text[])
     || CASE WHEN t ? 'added' THEN jsonb_build_object('added', insforge._rls_clean_privileges(t -> 'added'))
-      ELSE '{}' END
+       ELSE '{}' END
     || jsonb_build_object('acl', acl,
       -- A partition without a list of its own had the privileges of the whole.
-      'parts', (SELECT coalesce(jsonb_object_agg(insforge._rls_name(p),
-        CASE jsonb_typeof(t -> 'parts' -> insforge._rls_name(p))
-                  WHEN 'null' THEN acl ELSE insforge._rls_clean_privileges(
-                    t -> 'parts' -> insforge._rls_name(p)) END), '{}')
-                FROM insforge._rls_partitions(tbl) p WHERE t -> 'parts' ? insforge._rls_name(p)),
+      'parts', (SELECT coalesce(jsonb_object_agg(p.name, CASE jsonb_typeof(t -> 'parts' -> p.name)
+                  WHEN 'null' THEN acl ELSE insforge._rls_clean_privileges(t -> 'parts' -> p.name) END), '{}')
+                FROM (SELECT insforge._rls_name(id) AS name FROM insforge._rls_partitions(tbl) id) p
+                WHERE t -> 'parts' ? p.name),
       'usage', (SELECT coalesce(jsonb_agg(u), '[]') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
                   jsonb_path_query(t, '$.usage[*]') u WHERE c.oid = tbl AND u ->> 0 = n.nspname),
       'sequences', (SELECT coalesce(jsonb_agg(s), '[]') FROM jsonb_path_query(t, '$.sequences[*]') s

@@ -121,7 +121,8 @@ BEGIN
       CONTINUE;
     END IF;
     RETURN NEXT insforge._rls_do('index', format('CREATE INDEX %I ON %s (%I)', name, insforge._rls_name(tbl), col),
-      'policies compare it in every statement. It locks out writes while it builds: on a large live table CREATE INDEX CONCURRENTLY first');
+      'policies compare it in every statement. It locks out writes while it builds: '
+      'on a large live table CREATE INDEX CONCURRENTLY first');
     RETURN NEXT insforge._rls_do('index', format('COMMENT ON INDEX %I.%I IS %L', home, name,
       E'insforge: made by insforge.create_policies, removed by insforge.drop_policies\n{}'), 'marks it as ours');
   END LOOP;

@@ -62,7 +62,8 @@ $fn$;
 CREATE FUNCTION insforge._rls_comment(spec jsonb, ddl text, memory jsonb, seal text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT format(E'insforge: template %s, options %s; made by insforge.create_policies, removed by insforge.drop_policies\n%s',
+  SELECT format(E'insforge: template %s, options %s; made by insforge.create_policies, '
+    'removed by insforge.drop_policies\n%s',
     spec ->> 'template', spec -> 'options',
     jsonb_build_object('slot', spec -> 'slot', 'template', spec -> 'template', 'options', spec -> 'options',
                        'ddl', md5(ddl), 'table', memory) || CASE WHEN seal IS NULL THEN '{}'

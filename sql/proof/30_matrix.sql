@@ -25,11 +25,12 @@ DECLARE
   given CONSTANT jsonb := insforge._probe_given(hints, 'insforge-probe-owner', 'insforge-probe-owner', 0)
     || coalesce(hints -> 'target', '{}');
   keys text := (SELECT string_agg(format('%L, t.%I::text', a.attname, a.attname), ', ') FROM pg_index i
-    JOIN pg_attribute a ON a.attrelid = tbl AND a.attnum = ANY (i.indkey::smallint[]) WHERE i.indrelid = tbl
-      AND i.indisprimary);
+    JOIN pg_attribute a ON a.attrelid = tbl AND a.attnum = ANY (i.indkey::smallint[])
+    WHERE i.indrelid = tbl AND i.indisprimary);
   place jsonb;
 BEGIN
-  keys := format('pg_catalog.jsonb_build_object(%s)', coalesce(keys, '''tableoid'', t.tableoid::text, ''ctid'', t.ctid::text'));
+  keys := format('pg_catalog.jsonb_build_object(%s)',
+    coalesce(keys, '''tableoid'', t.tableoid::text, ''ctid'', t.ctid::text'));
   IF hints ? 'find' THEN
     EXECUTE format('SELECT %s FROM %s t WHERE t.%I = %L', keys, insforge._rls_name(tbl), hints ->> 'find',
       given ->> (hints ->> 'find')) INTO place;

@@ -194,7 +194,10 @@ async fn a_renamed_table_keeps_its_policies_and_can_be_freed_of_them() -> Result
     let sandbox = Sandbox::insforge().await?;
     sandbox.run(TABLE).await?;
     sandbox.create("notes", "owner", "{}").await?;
-    sandbox.run("CREATE SCHEMA archive; ALTER TABLE notes RENAME TO papers; ALTER TABLE papers SET SCHEMA archive").await?;
+    sandbox
+        .run("CREATE SCHEMA archive; ALTER TABLE notes RENAME TO papers")
+        .await?;
+    sandbox.run("ALTER TABLE papers SET SCHEMA archive").await?;
     assert_eq!(
         sandbox
             .one("SELECT slot FROM insforge.policy_sets('archive.papers')")

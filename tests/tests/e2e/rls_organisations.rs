@@ -19,7 +19,8 @@ async fn only_active_and_current_memberships_count() -> Result<()> {
             "INSERT INTO insforge.memberships (issuer, user_id, org_id, role, permissions, active, valid_until) VALUES
                ('i', 'ada', 'acme', 'admin', '{pay}', true, NULL), ('i', 'ada', 'ended', 'admin', '{pay}', false, NULL),
                ('i', 'ada', 'lapsed', 'admin', '{pay}', true, now() - interval '1 s'),
-               ('i', 'ada', 'current', 'editor,viewer', '{}', true, now() + interval '1 h'), ('i', 'bob', 'other', 'admin', '{pay}', true, NULL)",
+               ('i', 'ada', 'current', 'editor,viewer', '{}', true, now() + interval '1 h'),
+               ('i', 'bob', 'other', 'admin', '{pay}', true, NULL)",
         )
         .await?;
     assert_eq!(org_ids(&sandbox, "ada", "").await?, "{acme,current}");
@@ -28,7 +29,8 @@ async fn only_active_and_current_memberships_count() -> Result<()> {
     assert_eq!(org_ids(&sandbox, "ada", "'{}'").await?, "{}");
     assert_eq!(org_ids(&sandbox, "eve", "").await?, "{}");
     let answers = "SELECT insforge.org_role('acme'), insforge.org_role('ended'), insforge.org_role(NULL),
-      insforge.has_permission('acme', 'pay'), insforge.has_permission('lapsed', 'pay'), insforge.has_permission('other', 'pay'),
+      insforge.has_permission('acme', 'pay'), insforge.has_permission('lapsed', 'pay'),
+      insforge.has_permission('other', 'pay'),
       insforge.has_permission(NULL, NULL)";
     assert_eq!(
         sandbox.as_user("ada", answers).await?,
@@ -104,7 +106,12 @@ async fn a_membership_that_ends_hides_the_rows_from_the_next_statement_on() -> R
         .run("CREATE TABLE papers (id int PRIMARY KEY, org_id text)")
         .await?;
     sandbox.create("papers", "org", "{}").await?;
-    sandbox.run("INSERT INTO papers VALUES (1, 'acme'); SELECT insforge.record_membership('i', 'ada', 'acme', token_iat => 1)").await?;
+    sandbox
+        .run(
+            "INSERT INTO papers VALUES (1, 'acme');
+             SELECT insforge.record_membership('i', 'ada', 'acme', token_iat => 1)",
+        )
+        .await?;
     let count = "SELECT count(*) FROM papers";
     assert_eq!(sandbox.as_user("ada", count).await?, [["1"]]);
     let reader = sandbox.db.client().await?;
@@ -168,7 +175,8 @@ async fn better_auths_members_are_memberships_as_soon_as_it_writes_them() -> Res
     assert_eq!(org_ids(&sandbox, "ada", "'{admin}'").await?, "{beta}");
     sandbox
         .run(
-            r#"INSERT INTO better_auth.member VALUES ('m3', 'bob', 'acme'); DELETE FROM better_auth.member WHERE id = 'm2';
+            r#"INSERT INTO better_auth.member VALUES ('m3', 'bob', 'acme');
+               DELETE FROM better_auth.member WHERE id = 'm2';
                UPDATE better_auth.member SET role = 'admin' WHERE id = 'm1'"#,
         )
         .await?;
@@ -228,7 +236,8 @@ async fn the_mirror_runs_nobody_elses_code_with_its_owners_rights() -> Result<()
              CREATE FUNCTION better_auth.spring(better_auth.trap) RETURNS text LANGUAGE plpgsql AS
                $$ BEGIN INSERT INTO public.evidence VALUES (current_user); RETURN 'acme'; END $$;
              CREATE CAST (better_auth.trap AS text) WITH FUNCTION better_auth.spring(better_auth.trap);
-             ALTER TABLE better_auth.member ALTER \"organizationId\" TYPE better_auth.trap USING \"organizationId\"::better_auth.trap;
+             ALTER TABLE better_auth.member ALTER \"organizationId\" TYPE better_auth.trap
+               USING \"organizationId\"::better_auth.trap;
              INSERT INTO better_auth.member VALUES ('m9', 'eve', 'beta'); RESET ROLE",
         )
         .await?;

@@ -59,7 +59,7 @@ async fn no_function_of_the_generator_is_everybodys() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     let open = "SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'insforge'::regnamespace
       AND (p.proname LIKE '\\_%' OR p.proname ~ '(policies|policy|matrix|impersonate|membership|roles|grant)')
-      AND (has_function_privilege('anon', p.oid, 'EXECUTE') OR has_function_privilege('authenticated', p.oid, 'EXECUTE'))";
+      AND EXISTS (SELECT FROM unnest('{anon,authenticated}'::text[]) r WHERE has_function_privilege(r, p.oid, 'EXECUTE'))";
     let open = sandbox.rows(open).await?;
     assert!(open.is_empty(), "{open:?}");
     Ok(())
@@ -98,8 +98,8 @@ async fn temporary_objects_and_same_named_operators_do_not_hijack_the_functions(
         )
         .await?;
     let hijack = "SET LOCAL search_path = trap, pg_temp, pg_catalog;
-      CREATE TEMP TABLE memberships (issuer text, user_id text, org_id text, role text, permissions text[], active boolean,
-        token_iat bigint, valid_until timestamptz, updated_at timestamptz);
+      CREATE TEMP TABLE memberships (issuer text, user_id text, org_id text, role text, permissions text[],
+        active boolean, token_iat bigint, valid_until timestamptz, updated_at timestamptz);
       INSERT INTO pg_temp.memberships VALUES ('i', 'eve', 'acme', 'admin', '{}', true);
       SELECT insforge.org_ids(), insforge.has_permission('acme', 'x')";
     assert_eq!(sandbox.as_user("eve", hijack).await?, [["{}", "f"]]);
@@ -133,7 +133,12 @@ async fn a_developer_can_only_probe_with_users_that_cannot_exist() -> Result<()>
 #[tokio::test]
 async fn a_helper_of_shared_rows_is_for_the_roles_of_the_policies_only() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    sandbox.run("CREATE TABLE docs (id int PRIMARY KEY, user_id text); CREATE TABLE shares (doc int REFERENCES docs, user_id text)").await?;
+    sandbox
+        .run(
+            "CREATE TABLE docs (id int PRIMARY KEY, user_id text);
+             CREATE TABLE shares (doc int REFERENCES docs, user_id text)",
+        )
+        .await?;
     sandbox
         .create("shares", "share_list", r#"{"of": "docs"}"#)
         .await?;
@@ -161,7 +166,8 @@ async fn a_forged_comment_makes_nobody_run_its_statements_or_touch_other_tables(
     let sandbox = Sandbox::insforge().await?;
     sandbox
         .run(
-            "CREATE TABLE bait (id serial PRIMARY KEY, user_id text); CREATE TABLE treasure (id serial PRIMARY KEY, user_id text);
+            "CREATE TABLE bait (id serial PRIMARY KEY, user_id text);
+             CREATE TABLE treasure (id serial PRIMARY KEY, user_id text);
              GRANT SELECT ON treasure TO PUBLIC; CREATE FUNCTION precious() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         )
         .await?;
@@ -175,7 +181,9 @@ async fn a_forged_comment_makes_nobody_run_its_statements_or_touch_other_tables(
                  "added": [["anon", "ALL ON treasure FROM PUBLIC; --", null, false]],
                  "parts": {"public.treasure": []}, "usage": [["insforge", "anon"]],
                  "sequences": [["public.treasure_id_seq", "anon"]], "helpers": ["public.precious()"]}}';
-               BEGIN EXECUTE format('COMMENT ON POLICY insforge_owner_select ON bait IS %L', E'insforge: x\n' || forged); END $$;
+               BEGIN
+                 EXECUTE format('COMMENT ON POLICY insforge_owner_select ON bait IS %L', E'insforge: x\n' || forged);
+               END $$;
                DROP POLICY insforge_owner_insert ON bait; DROP POLICY insforge_owner_update ON bait;
                DROP POLICY insforge_owner_delete ON bait"#,
         )
@@ -200,7 +208,8 @@ async fn a_developer_who_may_not_become_a_role_is_told_so_instead_of_shown_a_clo
     let sandbox = Sandbox::insforge().await?;
     sandbox
         .run(
-            "CREATE ROLE rls_loner LOGIN; SELECT insforge.grant_developer('rls_loner'); CREATE TABLE mine (id int, user_id text);
+            "CREATE ROLE rls_loner LOGIN; SELECT insforge.grant_developer('rls_loner');
+             CREATE TABLE mine (id int, user_id text);
              ALTER TABLE mine OWNER TO rls_loner",
         )
         .await?;

@@ -92,9 +92,17 @@ async fn triggers_and_defaults_of_the_application_run_with_the_callers_search_pa
 #[tokio::test]
 async fn columns_can_be_named_where_they_cannot_be_guessed() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
-    sandbox.run("CREATE TABLE things (id int PRIMARY KEY, keeper text, state text NOT NULL CHECK (state ~ '^s[0-9]$'))").await?;
     sandbox
-        .run("ALTER TABLE things ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON things TO authenticated USING (keeper = requesting_user_id())")
+        .run(
+            "CREATE TABLE things (id int PRIMARY KEY, keeper text,
+               state text NOT NULL CHECK (state ~ '^s[0-9]$'))",
+        )
+        .await?;
+    sandbox
+        .run(
+            "ALTER TABLE things ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY own ON things TO authenticated USING (keeper = requesting_user_id())",
+        )
         .await?;
     let refusal = sandbox.refusal("SELECT insforge.access_matrix('things')").await?;
     assert_eq!(refusal.code, "23514");
@@ -145,7 +153,9 @@ async fn the_matrix_sees_a_hole_that_somebody_made() -> Result<()> {
 async fn impersonating_ends_with_the_transaction() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     let who = "SELECT current_user, insforge.requesting_user_id(), insforge.claim('plan')";
-    let seen = sandbox.rows(&format!(r#"BEGIN; SELECT insforge.impersonate('ada', 'authenticated', '{{"plan": "pro", "sub": "eve"}}'); {who}"#)).await?;
+    let become_ada =
+        r#"SELECT insforge.impersonate('ada', 'authenticated', '{"plan": "pro", "sub": "eve"}')"#;
+    let seen = sandbox.rows(&format!("BEGIN; {become_ada}; {who}")).await?;
     assert_eq!(seen, [["authenticated", "ada", "pro"]]);
     sandbox.run("ROLLBACK").await?;
     assert_eq!(sandbox.rows(who).await?, [["postgres", "", ""]]);

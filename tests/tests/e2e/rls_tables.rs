@@ -10,7 +10,8 @@ use crate::rls_support::{Sandbox, Session};
 async fn quoted_names_with_spaces_percent_and_quotes_work() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox
-        .run(r#"CREATE SCHEMA "My App"; CREATE TABLE "My App"."Käse % ""Notes"""("Id" serial PRIMARY KEY, "user Id" varchar(60), "Org""Id" text)"#)
+        .run(r#"CREATE SCHEMA "My App";
+             CREATE TABLE "My App"."Käse % ""Notes"""("Id" serial PRIMARY KEY, "user Id" varchar(60), "Org""Id" text)"#)
         .await?;
     let table = r#""My App"."Käse % ""Notes""""#;
     let before = sandbox.snapshot(table).await?;
@@ -67,7 +68,10 @@ async fn names_of_sixty_three_bytes_work() -> Result<()> {
 async fn a_schema_of_ones_own_is_opened_and_closed_with_the_last_table() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox
-        .run("CREATE SCHEMA app; CREATE TABLE app.a (id serial PRIMARY KEY, user_id text); CREATE TABLE app.b (id serial PRIMARY KEY, user_id text)")
+        .run(
+            "CREATE SCHEMA app; CREATE TABLE app.a (id serial PRIMARY KEY, user_id text);
+             CREATE TABLE app.b (id serial PRIMARY KEY, user_id text)",
+        )
         .await?;
     let usage = "SELECT has_schema_privilege('authenticated', 'app', 'USAGE')";
     for table in ["app.a", "app.b"] {
@@ -86,8 +90,8 @@ async fn partitions_are_closed_and_rows_cannot_move_between_organisations() -> R
     let sandbox = Sandbox::insforge().await?;
     sandbox
         .run(
-            "CREATE TABLE events (id bigint GENERATED ALWAYS AS IDENTITY, user_id text, org_id text, k int NOT NULL, PRIMARY KEY (id, k))
-               PARTITION BY RANGE (k);
+            "CREATE TABLE events (id bigint GENERATED ALWAYS AS IDENTITY, user_id text, org_id text, k int NOT NULL,
+               PRIMARY KEY (id, k)) PARTITION BY RANGE (k);
              CREATE TABLE events_a PARTITION OF events FOR VALUES FROM (0) TO (10);
              CREATE TABLE events_b PARTITION OF events FOR VALUES FROM (10) TO (20) PARTITION BY LIST (k);
              CREATE TABLE events_b1 PARTITION OF events_b FOR VALUES IN (11)",
@@ -207,9 +211,11 @@ async fn required_columns_foreign_keys_and_checks_do_not_stop_the_matrix() -> Re
         .run(
             r#"CREATE SCHEMA better_auth;
                CREATE TABLE better_auth."user" (id text PRIMARY KEY, email text NOT NULL UNIQUE);
-               CREATE TYPE mood AS ENUM ('fine', 'less so'); CREATE DOMAIN short AS varchar(6) NOT NULL;
-               CREATE TABLE orders (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id text REFERENCES better_auth."user",
-                 kind text NOT NULL CHECK (kind IN ('retail', 'bulk')), m mood NOT NULL, code short, tags text[] NOT NULL,
+               CREATE TYPE mood AS ENUM ('fine', 'less so'); 
+               CREATE DOMAIN short AS varchar(6) NOT NULL;
+               CREATE TABLE orders (id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+                 user_id text REFERENCES better_auth."user", kind text NOT NULL CHECK (kind IN ('retail', 'bulk')),
+                 m mood NOT NULL, code short, tags text[] NOT NULL,
                  ref smallint NOT NULL UNIQUE, amount numeric(10, 2) NOT NULL CHECK (amount > 0),
                  total numeric GENERATED ALWAYS AS (amount * 2) STORED, at timestamptz NOT NULL, raw jsonb NOT NULL)"#,
         )
