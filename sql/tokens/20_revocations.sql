@@ -20,8 +20,9 @@ COMMENT ON COLUMN insforge.revocations.not_before IS 'tokens with an iat before 
 
 REVOKE ALL ON insforge.revocations FROM PUBLIC;
 
-CREATE FUNCTION insforge.revoke(issuer text, subject text, not_before timestamptz DEFAULT now(), reason text DEFAULT NULL)
-RETURNS bigint
+CREATE FUNCTION insforge.revoke(
+  issuer text, subject text, not_before timestamptz DEFAULT now(), reason text DEFAULT NULL, user_id text DEFAULT NULL
+) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
@@ -37,20 +38,21 @@ BEGIN
     not_before = greatest(r.not_before, excluded.not_before), reason = coalesce(excluded.reason, r.reason),
     revoked_by = excluded.revoked_by, revoked_at = excluded.revoked_at;
   -- The user's id in our tables may have the provider's prefix before it.
-  SELECT array_agg((p.profile ->> 'user_prefix') || $2) INTO ids FROM insforge.providers p
+  SELECT coalesce(array_agg((p.profile ->> 'user_prefix') || $2), '{}') || $2 || $5 INTO ids FROM insforge.providers p
   WHERE p.profile ->> 'user_prefix' <> '' AND (p.name = $1 OR jsonb_exists(p.profile -> 'iss', $1));
   -- What was shown by tokens that are now refused ends at once, and no older token brings it back.
   UPDATE insforge.memberships m SET active = false, updated_at = now(),
     token_iat = greatest(m.token_iat, extract(epoch FROM now())::bigint)
-  WHERE m.issuer = $1 AND m.user_id = ANY (ids || $2) AND m.active
+  WHERE m.issuer = $1 AND m.user_id = ANY (ids) AND m.active
     AND (m.token_iat IS NULL OR to_timestamp(m.token_iat) < $3);
   GET DIAGNOSTICS ended = ROW_COUNT;
   RETURN ended;
 END $fn$;
-COMMENT ON FUNCTION insforge.revoke(text, text, timestamptz, text) IS
+COMMENT ON FUNCTION insforge.revoke(text, text, timestamptz, text, text) IS
 'Refuses every token of a subject that was issued before a moment (infinity: every token), and ends the
 memberships such tokens showed; returns how many. A later moment replaces an earlier one, never the other way
-round. InsForge tokens minted before live on until they expire, 15 minutes at most by default, and so do
+round. user_id is the id in our tables where it is neither the subject nor prefix and subject: a profile can
+take it from another claim. InsForge tokens minted before live on until they expire, 15 minutes at most by default, and so do
 sessions logged in before. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. Errors: 22004 for NULL issuer, subject
 or moment. Execute: owner and sidecar.';
 
@@ -65,4 +67,4 @@ COMMENT ON FUNCTION insforge.unrevoke(text, text) IS
 'Accepts a subject''s tokens again; memberships come back with the next token that shows them. False where
 there was no revocation, and for NULL. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. No errors. Execute: owner.';
 
-REVOKE ALL ON FUNCTION insforge.revoke(text, text, timestamptz, text), insforge.unrevoke(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION insforge.revoke(text, text, timestamptz, text, text), insforge.unrevoke(text, text) FROM PUBLIC;
