@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod bell;
+pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod secret;
+pub mod selling;
 pub mod settle;
 pub mod shutdown;
 pub mod tasks;

@@ -89,16 +89,15 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
   UPDATE x402.deliveries d SET delivered_at = clock_timestamp(), unsettled = false
   WHERE d.payment_id = mark_delivered.payment_id AND d.delivered_at IS NULL AND d.state = 'answered';
-  IF NOT FOUND THEN
-    RETURN false;
-  END IF;
   UPDATE @extschema@.x402_payments p SET delivered_at = clock_timestamp()
-  WHERE p.id = mark_delivered.payment_id AND p.delivered_at IS NULL;
-  RETURN true;
+  WHERE p.id = mark_delivered.payment_id AND p.delivered_at IS NULL
+    AND NOT EXISTS (SELECT FROM x402.deliveries d WHERE d.payment_id = p.id AND d.delivered_at IS NULL);
+  RETURN FOUND;
 END $fn$;
 COMMENT ON FUNCTION x402.mark_delivered(uuid) IS
-'Notes that the answer goes out; once: true the first time. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL:
-false. Execute: owner and sidecar roles.';
+'Notes that the answer goes out; once: true the first time. For a payment that is delivered elsewhere: that the
+one who delivers was told of its settlement. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: false. Execute:
+owner and sidecar roles.';
 
 CREATE FUNCTION x402.abandon_delivery(payment_id uuid, token bigint, interrupted boolean DEFAULT false) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$

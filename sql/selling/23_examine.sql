@@ -3,7 +3,7 @@
 CREATE FUNCTION x402.examine(payment jsonb, requirements jsonb, resource text DEFAULT NULL,
   method text DEFAULT NULL, body_sha256 text DEFAULT NULL)
 RETURNS TABLE (verdict text, reason text, message text, payer text, network text, id uuid, status text,
-  settled_for_ms bigint)
+  delivered_for_ms bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 #variable_conflict use_column
 DECLARE
@@ -33,11 +33,11 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT judged.verdict, judged.reason, judged.message, judged.payer, judged.network, p.id, p.status,
-    (extract(epoch FROM clock_timestamp() - p.settled_at) * 1000)::bigint
+    (extract(epoch FROM clock_timestamp() - p.delivered_at) * 1000)::bigint
   FROM (SELECT) one LEFT JOIN @extschema@.x402_payments p ON p.id = found.id;
 END $fn$;
 COMMENT ON FUNCTION x402.examine(jsonb, jsonb, text, text, text) IS
 'Judges a payment at the database''s time without recording it. One that is recorded already is valid as long as
-it is the same one for the same resource, and comes with its id, status and the time since it was settled.
+it is the same one for the same resource, and comes with its id, status and the time since it was delivered (x402.mark_delivered).
 VOLATILE (it must see what was just recorded), PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or requirements:
 no row. Errors: none of class X4, they are the verdict. Execute: owner and sidecar roles.';

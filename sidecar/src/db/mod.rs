@@ -1,12 +1,17 @@
 //! Everything that speaks to Postgres. The only place with SQL.
 
+mod book;
+mod changes;
 mod connect;
 mod error;
 mod ledger;
 mod listen;
 mod pool;
+mod rows;
 mod sql;
 
+pub use book::PgBook;
+pub use changes::Changes;
 pub use connect::Connector;
 pub use error::DbError;
 pub use ledger::PgLedger;

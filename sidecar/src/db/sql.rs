@@ -28,12 +28,58 @@ pub(super) const VOUCHED: &str = "SELECT network, asset, name, version FROM x402
 /// The doorbell; the channel is `insforge_protocol::contract::CHANNEL_PENDING`.
 pub(super) const LISTEN: &str = "LISTEN x402_pending";
 
+/// What becomes of payments; the channel is `insforge_protocol::contract::CHANNEL_PAYMENTS`.
+pub(super) const LISTEN_PAYMENTS: &str = "LISTEN x402_payments";
+
+/// Records a payment, then looks at it: the row is found by the id that the first function returns.
+pub(super) const SUBMIT: &str = "SELECT * FROM x402.sale(x402.submit($1, $2, $3, $4, $5, $6))";
+
+/// The same for what is delivered here.
+pub(super) const SELL: &str = "SELECT * FROM x402.sell($1, $2, $3, $4, $5, $6, $7, $8)";
+
+/// One payment by its primary key.
+pub(super) const SALE: &str = "SELECT * FROM x402.sale($1) AS sale WHERE sale.id IS NOT NULL";
+
+/// Judges without recording.
+pub(super) const EXAMINE: &str = "
+SELECT verdict, reason, message, payer, status, delivered_for_ms FROM x402.examine($1, $2, $3, $4, $5)";
+
+/// One of many gets a token.
+pub(super) const CLAIM_DELIVERY: &str = "
+SELECT token, state, status, busy_ms, answer_status, answer_headers, answer_body
+FROM x402.claim_delivery($1, $2, pg_catalog.make_interval(secs => $3), $4)";
+
+/// Heartbeat of a long answer.
+pub(super) const EXTEND_DELIVERY: &str =
+    "SELECT x402.extend_delivery($1, $2, pg_catalog.make_interval(secs => $3)) AS done";
+
+/// Records an answer.
+pub(super) const ANSWER_DELIVERY: &str =
+    "SELECT x402.answer_delivery($1, $2, $3, $4, $5, pg_catalog.make_interval(secs => $6), $7) AS done";
+
+/// Lets a held payment be settled.
+pub(super) const SETTLE_NOW: &str = "SELECT x402.settle_now($1) AS done";
+
+/// The answer goes out.
+pub(super) const MARK_DELIVERED: &str = "SELECT x402.mark_delivered($1) AS done";
+
+/// Hands a delivery back.
+pub(super) const ABANDON_DELIVERY: &str = "SELECT x402.abandon_delivery($1, $2, $3) AS done";
+
+/// Forgets old answers, a thousand at a time, by index `x402.deliveries_kept`.
+pub(super) const PURGE_ANSWERS: &str = "SELECT x402.purge_answers() AS purged";
+
+/// Tokens the operator vouches for; a handful of rows.
+pub(super) const VOUCHED_TOKENS: &str =
+    "SELECT network, asset, name, version, decimals FROM x402.vouched_assets";
+
 #[cfg(test)]
 mod tests {
-    use insforge_protocol::contract::CHANNEL_PENDING;
+    use insforge_protocol::contract::{CHANNEL_PAYMENTS, CHANNEL_PENDING};
 
     #[test]
     fn the_doorbell_is_the_one_of_the_contract() {
         assert_eq!(super::LISTEN, format!("LISTEN {CHANNEL_PENDING}"));
+        assert_eq!(super::LISTEN_PAYMENTS, format!("LISTEN {CHANNEL_PAYMENTS}"));
     }
 }

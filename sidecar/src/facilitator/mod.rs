@@ -11,7 +11,7 @@ mod tests;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use insforge_protocol::okx::{HashStatus, Kind, NoAnswer, Settlement};
+use insforge_protocol::okx::{HashStatus, Kind, NoAnswer, Settlement, VerifyAnswer};
 use insforge_protocol::x402::{Payment, Requirements};
 use uuid::Uuid;
 
@@ -34,6 +34,16 @@ pub trait Facilitator: Send + Sync {
 
     /// What became of a transaction that the facilitator named; `None` where it cannot be asked.
     fn status<'a>(&'a self, payment: &'a Payment, hash: &'a str) -> BoxFuture<'a, Option<HashStatus>>;
+
+    /// Whether a payment would settle now, in particular one whose signature only the chain can check; `None`
+    /// where it cannot be asked.
+    fn verify<'a>(
+        &'a self,
+        _payment: &'a Payment,
+        _requirements: &'a Requirements,
+    ) -> BoxFuture<'a, Option<VerifyAnswer>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// What it settles. Also the cheapest question that shows whether our credentials are taken.
     fn supported(&self) -> BoxFuture<'_, Result<Vec<Kind>, NoAnswer>>;

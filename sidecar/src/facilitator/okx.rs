@@ -5,8 +5,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use insforge_protocol::evm::tx_hash;
 use insforge_protocol::okx::{
-    Asked, Endpoint, Generation, HashStatus, Kind, NoAnswer, NotSentCause, Outcome, Settlement, hash_status,
-    settle_body, settle_outcome, sign, status_path, supported_kinds, timestamp,
+    Asked, Endpoint, Generation, HashStatus, Kind, NoAnswer, NotSentCause, Outcome, Settlement, VerifyAnswer,
+    hash_status, settle_body, settle_outcome, sign, status_path, supported_kinds, timestamp, verify_answer,
+    verify_body,
 };
 use insforge_protocol::x402::{Payment, Requirements};
 use reqwest::Method;
@@ -133,6 +134,23 @@ impl Facilitator for Okx {
             let hash = tx_hash(hash).filter(|_| self.generation == Generation::Two)?;
             let called = self.send(Method::GET, &status_path(hash), "").await;
             Some(hash_status(&Asked::of(payment), hash, &called.call))
+        }
+        .boxed()
+    }
+
+    fn verify<'a>(
+        &'a self,
+        payment: &'a Payment,
+        requirements: &'a Requirements,
+    ) -> BoxFuture<'a, Option<VerifyAnswer>> {
+        let body = verify_body(self.generation, payment, requirements).to_string();
+        let path = self.generation.path(Endpoint::Verify);
+        let asked = Asked::of(payment);
+        async move {
+            Some(verify_answer(
+                &asked,
+                &self.send(Method::POST, &path, &body).await.call,
+            ))
         }
         .boxed()
     }

@@ -1,0 +1,181 @@
+//! The ledger, as a seller needs it.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use insforge_protocol::ledger::Status;
+use insforge_protocol::x402::{Network, VouchedToken};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Why the ledger did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BookError {
+    /// It refuses these very values; `reason` is the x402 word for why.
+    #[error("{message}")]
+    Refused {
+        /// SQLSTATE.
+        sqlstate: String,
+        /// The reason's word on the wire.
+        reason: String,
+        /// The sentence that goes with it.
+        message: String,
+    },
+    /// It could not be asked; nothing was written.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The answer was lost: what was asked may have been done.
+    #[error("{0}")]
+    Unsure(String),
+}
+
+impl BookError {
+    /// Whether the payer has too many payments that are not settled.
+    pub fn is_limit(&self) -> bool {
+        matches!(self, Self::Refused { sqlstate, .. } if sqlstate == "X4301")
+    }
+}
+
+/// A payment to be recorded, with what it is for.
+#[derive(Clone)]
+pub struct Entry {
+    /// The buyer's message.
+    pub payment: Value,
+    /// The seller's own requirements.
+    pub requirements: Value,
+    /// What is paid for.
+    pub resource: String,
+    /// HTTP method, where the seller knows it.
+    pub method: Option<String>,
+    /// SHA-256 of the request's body, lower-case hex.
+    pub body_sha256: Option<String>,
+    /// Whether a signature that only the chain can check was checked by the facilitator.
+    pub verified: bool,
+}
+
+/// Where a payment stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sale {
+    /// The ledger's id.
+    pub id: Uuid,
+    /// The payment's status.
+    pub status: Status,
+    /// Transaction hash, if one is known.
+    pub tx_hash: Option<String>,
+    /// The payer, lower case.
+    pub payer: String,
+    /// Chain.
+    pub network: Option<Network>,
+    /// The facilitator's words where it refused.
+    pub error_reason: Option<String>,
+    /// Whether somebody delivers or has delivered.
+    pub delivery: Delivery,
+}
+
+/// State of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Nothing is delivered here for this payment.
+    None,
+    /// Nobody is at it.
+    Open,
+    /// Somebody gets the answer.
+    Claimed,
+    /// The answer is there.
+    Answered,
+}
+
+/// What the database says of a payment that is not recorded by looking at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// `None`: valid, or nothing but its signature is open. Else the reason's word and sentence.
+    pub refusal: Option<(String, String)>,
+    /// Whether its signature can only be checked by the facilitator.
+    pub indeterminate: bool,
+    /// The payer, if the payment could be read.
+    pub payer: Option<String>,
+    /// The status it has, if it is recorded.
+    pub status: Option<Status>,
+    /// Time since it was delivered, or since somebody was first told that it settled.
+    pub delivered_for: Option<Duration>,
+}
+
+/// What became of a claim of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is ours; every later call names this token.
+    Ours(i64),
+    /// Somebody else is at it, for as long as this unless it ends before.
+    Busy(Duration),
+    /// The answer is there; `None` where it is not kept (any more).
+    Answered(Option<Kept>),
+    /// The payment is not settled.
+    Unpaid(Status),
+}
+
+/// An answer as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// HTTP status.
+    pub status: u16,
+    /// Names and values, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// An answer to be recorded.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Names and values, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body, unless it is too large to keep.
+    pub body: Option<Vec<u8>>,
+    /// How long it is kept.
+    pub keep: Duration,
+    /// It goes out now; else it waits for the payment to settle, which may begin.
+    pub delivered: bool,
+}
+
+type Reply<'a, T> = BoxFuture<'a, Result<T, BookError>>;
+
+/// The database. Each call is one statement and one commit.
+pub trait Book: Send + Sync {
+    /// Records a payment, or finds it again.
+    fn submit<'a>(&'a self, entry: &'a Entry) -> Reply<'a, Sale>;
+
+    /// The same for something that is delivered here. `hold`: not to be settled before the answer is there.
+    fn sell<'a>(&'a self, entry: &'a Entry, hold: bool, max_unsettled: Option<u32>) -> Reply<'a, Sale>;
+
+    /// Where the payment stands.
+    fn sale(&self, id: Uuid) -> Reply<'_, Option<Sale>>;
+
+    /// Judges a payment without recording it.
+    fn examine<'a>(&'a self, entry: &'a Entry) -> Reply<'a, Examined>;
+
+    /// Claims a delivery for so long. `settled_only`: not before the payment is settled.
+    fn claim(&self, id: Uuid, lease: Duration, settled_only: bool) -> Reply<'_, Claimed>;
+
+    /// Prolongs a claim; whether it was still ours.
+    fn extend(&self, id: Uuid, token: i64, lease: Duration) -> Reply<'_, bool>;
+
+    /// Records the answer; whether the claim was still ours.
+    fn answer<'a>(&'a self, id: Uuid, token: i64, answer: &'a Answer) -> Reply<'a, bool>;
+
+    /// Lets a held payment be settled, whose answer is too large to be recorded first.
+    fn settle_now(&self, id: Uuid) -> Reply<'_, bool>;
+
+    /// Notes that the answer goes out; true the first time.
+    fn mark_delivered(&self, id: Uuid) -> Reply<'_, bool>;
+
+    /// Hands a claim back. `interrupted`: the buyer broke off an answer too large to keep.
+    fn abandon(&self, id: Uuid, token: i64, interrupted: bool) -> Reply<'_, bool>;
+
+    /// Forgets answers that were kept long enough; how many.
+    fn purge(&self) -> Reply<'_, u64>;
+
+    /// Tokens that the operator vouches for.
+    fn vouched(&self) -> Reply<'_, Vec<VouchedToken>>;
+}

@@ -1,0 +1,265 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use insforge_protocol::ledger::Status;
+use insforge_protocol::x402::{Reason, SettleResult, Version, settle_response, supported, verify_response};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
+
+use super::allow::AllowList;
+use super::ask::{self, Asked};
+use super::auth;
+use super::decide::{self, Verification};
+use crate::secret::Secret;
+use crate::selling::serve::{Body, Handler};
+use crate::selling::{BookError, Sale, Till, Verifier};
+
+/// Longest body of a request: two messages of at most 16 KiB each, and room.
+const BODY_CAP: usize = 64 * 1024;
+/// Time for a body to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the operator laid down.
+pub struct Terms {
+    /// Who may ask; `None`: programs on this machine.
+    pub token: Option<Secret<String>>,
+    /// What is settled for.
+    pub allow: AllowList,
+    /// How long `/settle` waits for the outcome. Shorter than the 30 s after which SDKs give up.
+    pub wait: Duration,
+    /// How long a payment verifies again after its success was told.
+    pub replay: Duration,
+    /// Whether `/verify` asks the facilitator behind us about every payment.
+    pub verify_remote: bool,
+}
+
+/// The API.
+pub struct FacilitatorApi {
+    terms: Terms,
+    till: Till,
+    verifier: Verifier,
+}
+
+type Answered = (StatusCode, Value);
+
+impl FacilitatorApi {
+    /// `verifier` is asked about signatures that cannot be checked offline.
+    pub fn new(terms: Terms, till: Till, verifier: Verifier) -> Self {
+        Self {
+            terms,
+            till,
+            verifier,
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        if !auth::is_allowed(self.terms.token.as_ref(), request.headers(), peer) {
+            let mut refused = respond(
+                StatusCode::UNAUTHORIZED,
+                &json!({ "error": "a bearer token is needed" }),
+            );
+            refused
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            return refused;
+        }
+        let (status, body) = match (request.method(), request.uri().path()) {
+            (&Method::GET, "/supported") => (StatusCode::OK, supported(self.terms.allow.networks())),
+            (&Method::POST, "/verify") => match read_body(request.into_body()).await {
+                Ok(body) => self.verify(&body).await,
+                Err(refused) => refused,
+            },
+            (&Method::POST, "/settle") => match read_body(request.into_body()).await {
+                Ok(body) => self.settle(&body).await,
+                Err(refused) => refused,
+            },
+            (_, "/supported" | "/verify" | "/settle") => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                json!({ "error": "GET /supported, POST /verify, POST /settle" }),
+            ),
+            _ => (
+                StatusCode::NOT_FOUND,
+                json!({ "error": "GET /supported, POST /verify, POST /settle" }),
+            ),
+        };
+        respond(status, &body)
+    }
+
+    async fn verify(&self, body: &Value) -> Answered {
+        let asked = match self.read(body) {
+            Ok(asked) => asked,
+            Err((version, reason, message)) => {
+                return (
+                    StatusCode::OK,
+                    verify_response(version, None, Some((&reason, &message))),
+                );
+            }
+        };
+        let known = match self.till.book().examine(&asked.entry).await {
+            Ok(known) => known,
+            Err(error) => return self.unverified(asked.version, &error),
+        };
+        let mut verdict = decide::verification(&known, self.terms.replay, self.terms.verify_remote);
+        if verdict == Verification::AskRemote {
+            verdict = decide::with_remote(
+                self.verifier.ask(&asked.payment, &asked.requirements).await,
+                known.indeterminate,
+            );
+        }
+        let payer = known.payer.as_deref();
+        match &verdict {
+            Verification::Valid => (StatusCode::OK, verify_response(asked.version, payer, None)),
+            Verification::Invalid(reason, message) => {
+                let refusal = Some((reason.as_str(), message.as_str()));
+                (StatusCode::OK, verify_response(asked.version, payer, refusal))
+            }
+            Verification::AskRemote | Verification::Unanswered => {
+                let open = Reason::UnexpectedVerify;
+                let refusal = Some((open.code(), open.to_string()));
+                let refusal = refusal.as_ref().map(|(code, message)| (*code, message.as_str()));
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    verify_response(asked.version, payer, refusal),
+                )
+            }
+        }
+    }
+
+    fn unverified(&self, version: Version, error: &BookError) -> Answered {
+        if let BookError::Refused { reason, message, .. } = error {
+            return (
+                StatusCode::OK,
+                verify_response(version, None, Some((reason, message))),
+            );
+        }
+        warn!(%error, "a payment could not be examined");
+        let open = Reason::UnexpectedVerify;
+        let body = verify_response(version, None, Some((open.code(), &open.to_string())));
+        (StatusCode::SERVICE_UNAVAILABLE, body)
+    }
+
+    async fn settle(&self, body: &Value) -> Answered {
+        let asked = match self.read(body) {
+            Ok(asked) => asked,
+            Err((version, reason, message)) => {
+                let refused = SettleResult::Refused { reason, message };
+                return (StatusCode::OK, settle_response(version, &refused, None, None));
+            }
+        };
+        let deadline = Instant::now() + self.terms.wait;
+        let recorded = self.record(&asked).await;
+        let (status, result) = match recorded {
+            Ok(sale) => {
+                let sale = self.till.outcome(sale, deadline).await;
+                self.note_told(&sale).await;
+                (StatusCode::OK, decide::settlement(&sale))
+            }
+            Err(error) => {
+                debug!(%error, "a payment was not recorded");
+                let status = match error {
+                    BookError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+                    BookError::Refused { .. } | BookError::Unsure(_) => StatusCode::OK,
+                };
+                (status, decide::not_recorded(&error))
+            }
+        };
+        let payer = format!("{:#x}", asked.payment.authorization.from);
+        let network = Some(asked.requirements.network);
+        (
+            status,
+            settle_response(asked.version, &result, Some(&payer), network),
+        )
+    }
+
+    /// Records the payment. One that the ledger cannot judge offline is shown to the facilitator first.
+    async fn record(&self, asked: &Asked) -> Result<Sale, BookError> {
+        match self.till.submit(&asked.entry).await {
+            Err(BookError::Refused {
+                sqlstate,
+                reason,
+                message,
+            }) if sqlstate == "X4206" => {
+                match decide::with_remote(self.verifier.ask(&asked.payment, &asked.requirements).await, true)
+                {
+                    Verification::Valid => {
+                        let mut entry = asked.entry.clone();
+                        entry.verified = true;
+                        self.till.submit(&entry).await
+                    }
+                    Verification::Invalid(reason, message) => Err(BookError::Refused {
+                        sqlstate,
+                        reason,
+                        message,
+                    }),
+                    Verification::AskRemote | Verification::Unanswered => {
+                        Err(BookError::Unavailable(format!("{reason}: {message}")))
+                    }
+                }
+            }
+            recorded => recorded,
+        }
+    }
+
+    /// From now on this payment's success is known outside; that bounds how long it verifies again. Should
+    /// the note be lost, it verifies for longer.
+    async fn note_told(&self, sale: &Sale) {
+        if matches!(sale.status, Status::Settled | Status::Accepted)
+            && let Err(error) = self.till.book().mark_delivered(sale.id).await
+        {
+            warn!(payment = %sale.id, %error, "that a settlement was told could not be noted");
+        }
+    }
+
+    fn read(&self, body: &Value) -> Result<Asked, (Version, String, String)> {
+        let version = ask::version_of(body);
+        let asked =
+            ask::read(body).map_err(|reason| (version, reason.code().to_owned(), reason.to_string()))?;
+        match self.terms.allow.check(&asked.requirements) {
+            Ok(()) => Ok(asked),
+            Err(refused) => Err((version, refused.code().to_owned(), refused.to_string())),
+        }
+    }
+}
+
+impl Handler for FacilitatorApi {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        self.answer(request, peer).await
+    }
+}
+
+async fn read_body(body: Incoming) -> Result<Value, Answered> {
+    let refuse = |status, error: &str| Err((status, json!({ "error": error })));
+    let read = timeout(BODY_TIMEOUT, Limited::new(body, BODY_CAP).collect()).await;
+    let bytes = match read {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB");
+        }
+        Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "the body broke off"),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(body @ Value::Object(_)) => Ok(body),
+        _ => refuse(StatusCode::BAD_REQUEST, "the body is not a JSON object"),
+    }
+}
+
+fn respond(status: StatusCode, body: &Value) -> Response<Body> {
+    let body = Full::new(Bytes::from(body.to_string()))
+        .map_err(|never: std::convert::Infallible| -> io::Error { match never {} })
+        .boxed();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

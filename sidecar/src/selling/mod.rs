@@ -1,0 +1,16 @@
+//! Selling over HTTP: the sidecar as an x402 facilitator, and the gateway in front of endpoints. What an
+//! answer is, is decided in pure functions; the database is behind [`Book`].
+
+mod book;
+pub mod facilitator_api;
+#[cfg(test)]
+pub(crate) mod fake;
+mod outcomes;
+pub mod serve;
+mod till;
+mod verifier;
+
+pub use book::{Answer, Book, BookError, Claimed, Delivery, Entry, Examined, Kept, Sale};
+pub use outcomes::{Change, Outcomes, Ticket};
+pub use till::{Till, is_known};
+pub use verifier::Verifier;
