@@ -9,6 +9,11 @@
     reason = "every function here is a test's"
 )]
 
+mod audit_corpus;
+mod audit_lints;
+mod audit_privileges;
+mod audit_report;
+mod audit_support;
 mod bad_input;
 mod command_line;
 mod concurrency;
