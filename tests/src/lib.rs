@@ -2,8 +2,10 @@
 //! buyer with a throw-away key, a strict and unreliable facilitator with a small chain of its own, and
 //! the real sidecar as a child process.
 
+pub mod bench;
 pub mod buyer;
 pub mod cluster;
+pub mod http;
 pub mod ledger;
 pub mod process;
 pub mod sidecar;

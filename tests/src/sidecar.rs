@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::http;
 use crate::process::{Log, Process, Signal};
 use crate::standin::StandIn;
 use crate::wait::wait_until;
@@ -123,7 +124,12 @@ impl Sidecar {
     /// # Errors
     /// Nobody listens.
     pub async fn is_ready(&self) -> Result<bool> {
-        Ok(reqwest::get(self.url("/readyz")).await?.status().is_success())
+        Ok(http::client()?
+            .get(self.url("/readyz"))
+            .send()
+            .await?
+            .status()
+            .is_success())
     }
 
     /// Waits until `/readyz` is green.

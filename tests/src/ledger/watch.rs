@@ -67,6 +67,16 @@ impl Watch {
         Ok(all)
     }
 
+    /// Waits for the next notification.
+    ///
+    /// # Errors
+    /// None comes within `deadline`, or the connection is lost.
+    pub async fn changed(&mut self, deadline: Duration) -> Result<()> {
+        let heard = tokio::time::timeout(deadline, self.notifications.recv()).await;
+        let heard = heard.with_context(|| format!("not within {deadline:?}: a notification"))?;
+        heard.map(drop).context("the connection is lost")
+    }
+
     /// Waits until a payment has one of these statuses, and returns it.
     ///
     /// # Errors

@@ -3,11 +3,12 @@ use std::time::Duration;
 use anyhow::Result;
 use insforge_protocol::okx::{self, Endpoint, Generation};
 use insforge_protocol::x402::{Payment, Requirements};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::buyer::{Buyer, Form, Offer, Signed, unix_now};
+use crate::http;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -24,7 +25,7 @@ async fn signed_post(
 ) -> Result<(StatusCode, Value)> {
     let (text, timestamp) = (body.to_string(), okx::timestamp(unix_millis));
     let sign = okx::sign(&credentials.secret, &timestamp, "POST", path, &text);
-    let request = Client::new().post(format!("{}{path}", standin.url()));
+    let request = http::client()?.post(format!("{}{path}", standin.url()));
     let request = request
         .header("OK-ACCESS-KEY", &credentials.key)
         .header("OK-ACCESS-SIGN", sign);
@@ -62,7 +63,7 @@ async fn settle(standin: &StandIn, signed: &Signed) -> Result<Value> {
 
 async fn rpc(standin: &StandIn, method: &str, params: Value) -> Result<Value> {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
-    let answer: Value = Client::new()
+    let answer: Value = http::client()?
         .post(standin.rpc_url("a"))
         .body(body)
         .send()
@@ -311,7 +312,7 @@ async fn another_process_can_ask_for_faults_and_read_what_happened() -> Result<(
     let fault = Fault::before_effect(Say::Refusal("payer_blocked".to_owned()));
     let command = admin::Command::Faults(vec![Rule::once("settle", fault)]);
     let control = format!("{}/_standin", standin.url());
-    Client::new()
+    http::client()?
         .post(&control)
         .json(&command)
         .send()
@@ -320,7 +321,12 @@ async fn another_process_can_ask_for_faults_and_read_what_happened() -> Result<(
     let signed = Buyer::new().pay(&Offer::usdg());
     assert_eq!(settle(&standin, &signed).await?["errorReason"], "payer_blocked");
     settle(&standin, &signed).await?;
-    let transfers: Value = reqwest::get(format!("{control}/transfers")).await?.json().await?;
+    let transfers: Value = http::client()?
+        .get(format!("{control}/transfers"))
+        .send()
+        .await?
+        .json()
+        .await?;
     assert_eq!(transfers[0]["nonce"], json!(signed.nonce()));
     Ok(())
 }
