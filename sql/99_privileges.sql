@@ -24,14 +24,32 @@ BEGIN
   END LOOP;
 END $do$;
 
--- Functions that only read the caller's own identity, or compute from their arguments.
+-- What only reads the caller's own identity, proves one, or computes from its arguments. A function's
+-- comment says who may execute it, and a test holds the two together.
 GRANT EXECUTE ON FUNCTION
   insforge.requesting_user_id(), insforge.claims(), insforge.claim(text[]), insforge.email(), insforge.role(),
   insforge.org_ids(text[]), insforge.org_id(), insforge.org_role(text), insforge.has_permission(text, text),
+  insforge.login(text, text), insforge.logout(), insforge.identity(),
   x402.transitions(), x402.transition_allowed(text, text), x402.normalize_network(text), x402.chain_name(text),
   x402.verify(jsonb, jsonb, timestamptz, jsonb), x402.encode_header(jsonb), x402.decode_header(text),
-  x402._decode_header(text), x402._exposure()
+  x402.requirements(text, numeric, text, text, numeric, text, text, text, integer, text, jsonb),
+  x402.payment_required(jsonb, text, text, text, text), x402.token_domain(text, text, jsonb),
+  x402.domain_separator(jsonb), x402.authorization_digest(jsonb, jsonb), x402.recover(text, text)
 TO PUBLIC;
+-- What those call with their caller's rights.
+DO $do$
+DECLARE
+  called regprocedure;
+BEGIN
+  FOR called IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'x402'::regnamespace
+      AND p.proname IN ('_decode_header', '_raise', '_requirements', '_payment_required', '_token_domain',
+                        '_domain_separator', '_authorization_digest', '_recover', '_exposure')
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', called);
+  END LOOP;
+END $do$;
 
 -- The replacement of a guide's function is for whoever owns that function: Postgres checks it.
 DO $do$

@@ -2,7 +2,8 @@
 
 use pgrx::extension_sql_file;
 
-/// Includes files one after the other, each requiring the one before.
+/// Includes files one after the other, each requiring the one before, and some of them functions in Rust
+/// that they comment on.
 macro_rules! in_order {
     ($first_name:literal $first:literal, $($rest:tt)+) => {
         extension_sql_file!($first, name = $first_name, bootstrap);
@@ -10,6 +11,10 @@ macro_rules! in_order {
     };
     (@after $before:literal, $name:literal $file:literal $(,)?) => {
         extension_sql_file!($file, name = $name, finalize);
+    };
+    (@after $before:literal, $name:literal $file:literal after [$($function:ident),+], $($rest:tt)+) => {
+        extension_sql_file!($file, name = $name, requires = [$before, $($function),+]);
+        in_order!(@after $name, $($rest)+);
     };
     (@after $before:literal, $name:literal $file:literal, $($rest:tt)+) => {
         extension_sql_file!($file, name = $name, requires = [$before]);
@@ -118,6 +123,11 @@ in_order! {
     "audit_l42_settlement_not_unique" "../../sql/audit/L42_settlement_not_unique.sql",
     "audit_l43_settlement_client_writable" "../../sql/audit/L43_settlement_client_writable.sql",
     "audit_l44_amount_type" "../../sql/audit/L44_amount_type.sql",
+    "tokens_providers" "../../sql/tokens/10_providers.sql" after [profile_fault],
+    "tokens_revocations" "../../sql/tokens/20_revocations.sql",
+    "tokens_exchange" "../../sql/tokens/30_exchange.sql",
+    "tokens_login" "../../sql/tokens/40_login.sql" after [login, logout, identity],
     "grant_sidecar" "../../sql/90_grant_sidecar.sql",
+    "comments" "../../sql/98_comments.sql" after [claims, claim, email, role, transitions, transition_allowed, normalize_network, chain_name, encode_header, verify],
     "privileges" "../../sql/99_privileges.sql",
 }

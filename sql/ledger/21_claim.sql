@@ -49,6 +49,11 @@ BEGIN
   ORDER BY q.valid_before;
 END $fn$;
 
+COMMENT ON FUNCTION x402.claim(text, integer, interval, text[]) IS
+'Leases up to batch due payments in the given statuses to a worker, nearest validBefore first, and returns
+what the worker needs; a payment found settling lost its worker and becomes unknown. VOLATILE, PARALLEL UNSAFE,
+SECURITY DEFINER. Errors: 22023 for a NULL argument or a lease that is not positive. Execute: owner and sidecar roles.';
+
 CREATE FUNCTION x402._move_interrupted(claimed uuid[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
   WITH moved AS (
@@ -84,6 +89,10 @@ BEGIN
   SELECT payment_id FROM held;
 END $fn$;
 
+COMMENT ON FUNCTION x402.begin_settle(uuid[], bigint[]) IS
+'Records the intent to settle of payments whose lease still holds, and returns their ids. Commit before calling
+the facilitator. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: no rows. No errors. Execute: owner and sidecar roles.';
+
 -- Prolongs leases that are still live; one that ran out is not revived, even if nobody took it yet.
 CREATE FUNCTION x402.extend_leases(ids uuid[], lease_tokens bigint[], lease interval) RETURNS SETOF uuid
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
@@ -97,6 +106,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
   FROM held WHERE q.payment_id = held.payment_id
   RETURNING q.payment_id
 $fn$;
+
+COMMENT ON FUNCTION x402.extend_leases(uuid[], bigint[], interval) IS
+'Prolongs leases that are still live and returns their payments; one that is missing was lost. VOLATILE,
+PARALLEL UNSAFE, SECURITY DEFINER. NULL: no rows. No errors. Execute: owner and sidecar roles.';
 
 -- Hands claims back that were not sent, for another worker to take at once.
 CREATE FUNCTION x402.release(ids uuid[], lease_tokens bigint[]) RETURNS SETOF uuid
@@ -112,6 +125,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
   RETURNING q.payment_id
 $fn$;
 
+COMMENT ON FUNCTION x402.release(uuid[], bigint[]) IS
+'Hands claims back that were not sent, and returns their payments. VOLATILE, PARALLEL UNSAFE, SECURITY
+DEFINER. NULL: no rows. No errors. Execute: owner and sidecar roles.';
+
 -- Milliseconds until a claim would find something, 0 for now, NULL when nothing waits. A pending payment
 -- in its last ten seconds is found again when it has run out.
 CREATE FUNCTION x402.next_due(statuses text[] DEFAULT '{pending}') RETURNS bigint
@@ -125,3 +142,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f
            THEN to_timestamp(q.valid_before::float8) END) AS claimable_at) c
   WHERE q.status = ANY (statuses)
 $fn$;
+COMMENT ON FUNCTION x402.next_due(text[]) IS
+'Milliseconds until a claim of these statuses would find something: 0 for now, NULL when nothing waits. STABLE,
+PARALLEL UNSAFE, SECURITY DEFINER. NULL: NULL. No errors. Execute: owner and sidecar roles.';
