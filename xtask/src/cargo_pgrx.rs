@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::postgres::Server;
-use crate::shell::{Problem, command, is_root, output_of, root, run};
+use crate::shell::{Problem, as_root, command, is_root, output_of, root, run};
 use crate::totals::Totals;
 
 const PACKAGE: &str = "insforge_integrations";
@@ -79,8 +79,8 @@ pub(crate) fn install(server: &Server, release: bool) -> Result<(), Problem> {
     if release {
         install.arg("--release");
     }
-    if !is_root() {
-        install.arg("--sudo"); // the server's folders belong to root
+    if !server.is_ours() {
+        install.arg("--sudo");
     }
     run(install)
 }
@@ -102,17 +102,18 @@ pub(crate) fn test(server: &Server, totals: &mut Totals) -> Result<(), Problem> 
             "--no-default-features",
         ],
     );
-    if !is_root() {
+    if server.is_ours() && !is_root() {
         return totals.run("inside the server", test);
     }
-    // A server refuses to run as root. The path is short: a socket is made in it.
+    // A server refuses to run as root, and only root may install into it: cargo-pgrx does both by sudo when
+    // it is told whom to run as. The path is short: a socket is made in it.
     let data = std::env::temp_dir().join(format!("pgrx-{}", std::process::id()));
     std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
     let data_path = data.display().to_string();
-    run(command("chown", &["postgres", &data_path]))?;
+    run(as_root("chown", &["postgres", &data_path]))?;
     test.args(["--runas", "postgres", "--pgdata", &data_path]);
     let tested = totals.run("inside the server", test);
-    let _ = std::fs::remove_dir_all(&data);
+    run(as_root("rm", &["-rf", &data_path]))?;
     tested
 }
 

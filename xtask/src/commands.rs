@@ -23,22 +23,22 @@ fn ready() -> Result<Server, Problem> {
     Ok(server)
 }
 
-/// Builds everything and runs the demo.
+/// Builds what the demo needs and runs it.
 pub(crate) fn demo(arguments: &[String]) -> Result<(), Problem> {
     let server = ready()?;
-    let folder = build(&server, false)?;
+    let folder = build(&server, false, &["--bin", "demo", "--bin", "standin"])?;
     run(program(&server, &folder, "demo", arguments))
 }
 
 /// Builds for release and runs a measuring program of `tests/`: `bench`, `chaos` or `interop`.
 pub(crate) fn measured(name: &str, arguments: &[String]) -> Result<(), Problem> {
     let server = ready()?;
-    let folder = build(&server, true)?;
+    let folder = build(&server, true, &["--bins"])?;
     run(program(&server, &folder, name, arguments))
 }
 
 /// The extension into the server, the sidecar and the programs of `tests/` into the target folder.
-fn build(server: &Server, release: bool) -> Result<PathBuf, Problem> {
+fn build(server: &Server, release: bool, bins: &[&str]) -> Result<PathBuf, Problem> {
     cargo_pgrx::install(server, release)?;
     let mut build = cargo(&[
         "build",
@@ -46,8 +46,8 @@ fn build(server: &Server, release: bool) -> Result<PathBuf, Problem> {
         "insforge-sidecar",
         "--package",
         "insforge-tests",
-        "--bins",
     ]);
+    build.args(["--bin", "insforge-sidecar"]).args(bins);
     if release {
         build.arg("--release");
     }
@@ -73,7 +73,7 @@ pub(crate) fn test() -> Result<(), Problem> {
     let mut totals = Totals::default();
     totals.run("unit", cargo(&["test"]))?;
     cargo_pgrx::test(&server, &mut totals)?;
-    build(&server, false)?;
+    build(&server, false, &["--bins"])?;
     let mut end_to_end = cargo(&["test", "--package", "insforge-tests"]);
     end_to_end.env(PG_BIN, &server.bin);
     totals.run("end to end", end_to_end)?;

@@ -1,6 +1,6 @@
 //! Debian packages, installed after saying so.
 
-use crate::shell::{Problem, command, is_root, output_of, run};
+use crate::shell::{Problem, as_root, output_of, run};
 
 /// Installs those of the packages that are missing. Elsewhere than on Debian and Ubuntu it says what to
 /// install and goes on: it may be there under another name.
@@ -39,13 +39,7 @@ fn is_installed(package: &str) -> bool {
 }
 
 fn apt_get(arguments: &[&str]) -> Result<(), Problem> {
-    let mut apt = if is_root() {
-        command("apt-get", arguments)
-    } else {
-        let mut sudo = command("sudo", &["--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
-        sudo.args(arguments);
-        sudo
-    };
+    let mut apt = as_root("apt-get", arguments);
     apt.env("DEBIAN_FRONTEND", "noninteractive");
     run(apt)
 }

@@ -26,6 +26,12 @@ impl Server {
     pub(crate) fn pg_config(&self) -> String {
         self.bin.join("pg_config").display().to_string()
     }
+
+    /// Whether we may copy an extension into it: as root, or where its folders are ours (Homebrew).
+    pub(crate) fn is_ours(&self) -> bool {
+        let folder = output_of(&self.pg_config(), &["--sharedir"]).unwrap_or_default();
+        output_of("test", &["-w", &format!("{folder}/extension")]).is_some()
+    }
 }
 
 /// Finds the server, or installs the system's own, together with what building against it takes.

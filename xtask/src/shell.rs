@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 /// What went wrong, as a sentence for a person.
 pub(crate) type Problem = String;
@@ -26,9 +27,11 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
 pub(crate) fn run(mut command: Command) -> Result<(), Problem> {
     let line = shown(&command);
     println!("\n$ {line}");
+    let started = Instant::now();
     let status = command
         .status()
         .map_err(|error| format!("`{line}` did not start: {error}"))?;
+    println!("-- {} s", started.elapsed().as_secs());
     if status.success() {
         Ok(())
     } else {
@@ -76,6 +79,16 @@ pub(crate) fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
 /// Whether root runs us.
 pub(crate) fn is_root() -> bool {
     output_of("id", &["-u"]).as_deref() == Some("0")
+}
+
+/// A command as root: through sudo, where that is not who we are.
+pub(crate) fn as_root(program: &str, arguments: &[&str]) -> Command {
+    if is_root() {
+        return command(program, arguments);
+    }
+    let mut sudo = command("sudo", &["--preserve-env=DEBIAN_FRONTEND", program]);
+    sudo.args(arguments);
+    sudo
 }
 
 fn shown(command: &Command) -> String {
