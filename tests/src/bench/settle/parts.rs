@@ -1,0 +1,266 @@
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Settings;
+use super::contender::Contender;
+use super::drain::{Drained, drain};
+use super::target::Target;
+use crate::bench::fixture::Fixture;
+use crate::bench::node;
+use crate::bench::payments::{self, Prepared};
+use crate::bench::report::{Cell, Report, Table};
+use crate::bench::stats::Figures;
+
+/// The small backlog that the large one is compared with.
+const SMALL: usize = 10_000;
+/// Batches of the sidecar's default settings, and the largest that are allowed.
+const BATCH: usize = 100;
+const LARGE_BATCH: usize = 1_000;
+
+const COST: [&str; 7] = [
+    "settled/s",
+    "with start/s",
+    "commits each",
+    "WAL bytes each",
+    "worker CPU µs",
+    "Postgres CPU µs",
+    "facilitator CPU µs",
+];
+
+/// The runs of one contender under one condition.
+struct Line {
+    label: String,
+    contender: Contender,
+    found: Vec<Drained>,
+}
+
+impl Line {
+    fn new(contender: Contender) -> Line {
+        Line {
+            label: contender.label(),
+            contender,
+            found: Vec::new(),
+        }
+    }
+
+    fn figures(&self, read: impl Fn(&Drained) -> f64) -> Figures {
+        self.found.iter().map(read).collect()
+    }
+
+    fn rate(&self) -> Figures {
+        self.figures(|d| d.rate)
+    }
+
+    fn cost(&self) -> [Cell; 7] {
+        [
+            self.rate(),
+            self.figures(|d| d.with_start),
+            self.figures(|d| d.cost.commits),
+            self.figures(|d| d.cost.wal_bytes),
+            self.figures(|d| d.cost.worker),
+            self.figures(|d| d.cost.postgres),
+            self.figures(|d| d.cost.facilitator),
+        ]
+        .map(Cell::from)
+    }
+}
+
+/// How long the facilitator takes, how many payments wait, and who settles them how.
+struct Condition {
+    delay: Duration,
+    payments: usize,
+    concurrency: usize,
+}
+
+/// Settled per second beside graphile-worker, at three speeds of the facilitator.
+pub(super) async fn rate(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
+    let with_peer = node::version().await?.is_some();
+    if !with_peer {
+        report.note("Node is not installed: graphile-worker was left out.");
+    }
+    let condition = |ms, payments, concurrency| Condition {
+        delay: Duration::from_millis(ms),
+        payments,
+        concurrency,
+    };
+    let all = [
+        condition(0, settings.payments, 64),
+        condition(50, settings.payments, 500),
+        condition(1_000, settings.payments.min(10_000), 2_000),
+    ];
+    for condition in &all {
+        at_speed(settings, fixture, report, condition, with_peer).await?;
+    }
+    strict(settings, fixture, report).await?;
+    report.note("Settled/s counts rows by the time of the commit that settled them, after the first tenth; with start/s counts from the start of the process to the last row. The facilitator of these tables answers yes and judges nothing; its time is this program's own.");
+    report.note("The sidecar verifies each signature, commits an intent before each call, fences, and keeps events. graphile-worker makes the same call and one insert; batched: local queue of 500 and completion in batches.");
+    Ok(())
+}
+
+async fn at_speed(
+    settings: &Settings,
+    fixture: &Fixture,
+    report: &mut Report,
+    condition: &Condition,
+    with_peer: bool,
+) -> Result<()> {
+    let concurrency = condition.concurrency;
+    let batch = BATCH.max(concurrency.min(LARGE_BATCH));
+    let mut lines = vec![Line::new(Contender::Sidecar { concurrency, batch })];
+    if with_peer {
+        for batched in [false, true] {
+            lines.push(Line::new(Contender::Graphile { concurrency, batched }));
+        }
+    }
+    let signed = payments::sign(condition.payments)?;
+    for run in 0..settings.common.runs {
+        for turn in 0..lines.len() {
+            let at = (turn + run) % lines.len();
+            let line = &mut lines[at];
+            let target = Target::fast(condition.delay).await?;
+            line.found
+                .push(drain(fixture, line.contender, &target, &signed).await?);
+            settings
+                .common
+                .progress(&format!("{:?}, {}, run {}", condition.delay, line.label, run + 1));
+        }
+    }
+    let title = format!(
+        "{:?} facilitator, {} payments waiting",
+        condition.delay, condition.payments
+    );
+    let mut table = Table::new(title, &[&COST[..], &["ours is × faster"]].concat());
+    for line in &lines {
+        let ratio = lines[0].rate().paired(&line.rate(), |ours, theirs| ours / theirs);
+        table.row(line.label.clone(), line.cost().into_iter().chain([ratio.into()]));
+    }
+    report.table(table);
+    if condition.delay.is_zero() {
+        report.at_least(
+            "settled per second, facilitator at 0 ms",
+            lines[0].rate().median(),
+            3_000.0,
+            "/s",
+        );
+    }
+    for line in &lines[1..] {
+        let ratio = lines[0]
+            .rate()
+            .paired(&line.rate(), |ours, theirs| ours / theirs)
+            .median();
+        report.at_least(
+            format!("{:?}: sidecar ÷ {}", condition.delay, line.label),
+            ratio,
+            1.0,
+            "",
+        );
+    }
+    Ok(())
+}
+
+/// The same against the stand-in of the tests, which verifies everything and so takes its share of the cores.
+async fn strict(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
+    let mut line = Line::new(Contender::Sidecar {
+        concurrency: 64,
+        batch: BATCH,
+    });
+    let signed = payments::sign(settings.payments / 2)?;
+    for run in 0..settings.common.runs {
+        let target = Target::strict().await?;
+        line.found
+            .push(drain(fixture, line.contender, &target, &signed).await?);
+        settings
+            .common
+            .progress(&format!("strict stand-in, run {}", run + 1));
+    }
+    let mut table = Table::new("strict stand-in, which verifies as OKX does", &COST);
+    table.row(line.label.clone(), line.cost());
+    report.table(table);
+    Ok(())
+}
+
+/// 5,000 calls in flight.
+pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
+    let mut line = Line::new(Contender::Sidecar {
+        concurrency: 5_000,
+        batch: LARGE_BATCH,
+    });
+    let signed = payments::sign(settings.payments.max(20_000))?;
+    let (mut in_flight, mut connections) = (Figures::default(), Figures::default());
+    for run in 0..settings.common.runs {
+        let target = Target::fast(Duration::from_millis(200)).await?;
+        line.found
+            .push(drain(fixture, line.contender, &target, &signed).await?);
+        if let Target::Fast(facilitator) = &target {
+            in_flight.push(facilitator.most_in_flight() as f64);
+            connections.push(facilitator.most_connections() as f64);
+        }
+        settings
+            .common
+            .progress(&format!("5,000 in flight, run {}", run + 1));
+    }
+    let columns = [
+        "settled/s",
+        "most calls open",
+        "HTTP connections",
+        "database connections",
+        "memory MB",
+    ];
+    let mut table = Table::new("200 ms facilitator, 5,000 payments in flight", &columns);
+    let database = line.figures(|d| d.database_connections as f64);
+    let memory = line.figures(|d| d.memory);
+    report.at_most("memory with 5,000 in flight", memory.median(), 150.0, " MB");
+    report.at_most(
+        "database connections with 5,000 in flight",
+        database.median(),
+        10.0,
+        "",
+    );
+    table.row(
+        "sidecar",
+        [line.rate(), in_flight, connections, database, memory].map(Cell::from),
+    );
+    report.table(table);
+    Ok(())
+}
+
+/// A large backlog beside a small one.
+pub(super) async fn backlog(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
+    let contender = Contender::Sidecar {
+        concurrency: 64,
+        batch: BATCH,
+    };
+    let large = payments::sign(settings.pending)?;
+    let small = &large[..SMALL.min(large.len())];
+    let backlogs: [&[Prepared]; 2] = [small, &large];
+    let mut lines = backlogs.map(|backlog| Line {
+        label: format!("{} payments waiting", backlog.len()),
+        ..Line::new(contender)
+    });
+    for run in 0..settings.common.runs {
+        for (line, backlog) in lines.iter_mut().zip(backlogs) {
+            let target = Target::fast(Duration::ZERO).await?;
+            line.found
+                .push(drain(fixture, contender, &target, backlog).await?);
+            settings
+                .common
+                .progress(&format!("{}, run {}", line.label, run + 1));
+        }
+    }
+    let mut table = Table::new("0 ms facilitator, sidecar, 64 in flight", &COST);
+    for line in &lines {
+        table.row(line.label.clone(), line.cost());
+    }
+    report.table(table);
+    let slower = lines[1]
+        .rate()
+        .paired(&lines[0].rate(), |large, small| (1.0 - large / small) * 100.0);
+    report.at_most(
+        "a large backlog drains slower than a small one by",
+        slower.median(),
+        20.0,
+        " %",
+    );
+    Ok(())
+}
