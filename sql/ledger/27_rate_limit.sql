@@ -69,6 +69,6 @@ BEGIN
   SET tokens = least(r.tokens, 1), at = greatest(r.at, excluded.at);
 END $fn$;
 COMMENT ON FUNCTION x402.hold_tokens(text, bigint) IS
-'Gives out no token of a bucket for so many milliseconds (nine minutes at most), and one token first after
+'Gives out no token of a bucket for so many milliseconds (nine minutes at most), and one at most right after
 that: the facilitator asked for a pause. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. Errors: 23502 for a NULL
 key; NULL milliseconds are none. Execute: owner and sidecar roles.';
