@@ -17,6 +17,7 @@ mod audit_support;
 mod bad_input;
 mod command_line;
 mod concurrency;
+mod demo;
 mod dump_restore;
 mod faults;
 mod first_payment;
