@@ -15,6 +15,7 @@ pub mod health;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod outlook;
 pub mod secret;
 pub mod selling;
 pub mod settle;

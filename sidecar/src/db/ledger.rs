@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -12,14 +13,17 @@ use tokio_postgres::types::{FromSql, Json, Type};
 use uuid::Uuid;
 
 use super::{DbError, Pool, sql};
+use crate::outlook::Outlook;
 use crate::settle::{Claim, Lease, Ledger, LedgerError, Recorded, Report};
 
-/// Statuses the settler works on. `settling` is there for payments whose worker died after the intent.
-const STATUSES: [Status; 4] = [
-    Status::Pending,
+/// Statuses the settler works on.
+const UNSENT: [Status; 1] = [Status::Pending];
+/// Statuses the reconciler works on. `settling` is there for payments whose worker died after the intent.
+const OPEN: [Status; 4] = [
     Status::Settling,
     Status::Unknown,
     Status::Submitted,
+    Status::Accepted,
 ];
 
 /// The ledger in Postgres.
@@ -29,19 +33,57 @@ pub struct PgLedger {
     worker: String,
     lease: Duration,
     statuses: Vec<&'static str>,
+    outlook: Option<Arc<Outlook>>,
 }
 
 impl PgLedger {
-    /// `work` is for everything but heartbeats, which have `heartbeat` for themselves. Claims are made in
-    /// the name of `worker` and hold for `lease`.
+    /// A ledger for a worker that does everything.
     pub fn new(work: Pool, heartbeat: Pool, worker: String, lease: Duration) -> Self {
-        let statuses = STATUSES.map(Status::as_str).to_vec();
+        let all = [
+            Status::Pending,
+            Status::Settling,
+            Status::Unknown,
+            Status::Submitted,
+        ];
         Self {
             work,
             heartbeat,
             worker,
             lease,
-            statuses,
+            statuses: all.map(Status::as_str).to_vec(),
+            outlook: None,
+        }
+    }
+
+    /// The settler's ledger: it claims payments that were never sent. `work` is for everything but heartbeats,
+    /// which have `heartbeat` for themselves. Claims are made in the name of `worker` and hold for `lease`.
+    /// When it reads what is due, it publishes in `outlook` when a payment is due that needs reconciliation.
+    pub fn unsent(
+        work: Pool,
+        heartbeat: Pool,
+        worker: String,
+        lease: Duration,
+        outlook: Arc<Outlook>,
+    ) -> Self {
+        Self {
+            work,
+            heartbeat,
+            worker,
+            lease,
+            statuses: UNSENT.map(Status::as_str).to_vec(),
+            outlook: Some(outlook),
+        }
+    }
+
+    /// The reconciler's ledger: the same connections and name, but it claims payments that were sent.
+    pub fn open(&self) -> Self {
+        Self {
+            work: self.work.clone(),
+            heartbeat: self.heartbeat.clone(),
+            worker: self.worker.clone(),
+            lease: self.lease,
+            statuses: OPEN.map(Status::as_str).to_vec(),
+            outlook: None,
         }
     }
 
@@ -82,13 +124,20 @@ impl PgLedger {
     }
 
     async fn due_in(&self) -> Result<Option<Duration>, DbError> {
-        let rows = self
-            .work
-            .query(sql::NEXT_DUE, &[(&self.statuses, Type::TEXT_ARRAY)])
-            .await?;
+        let others = OPEN.map(Status::as_str).to_vec();
+        let mine = (&self.statuses as _, Type::TEXT_ARRAY);
+        let rows = match &self.outlook {
+            None => self.work.query(sql::NEXT_DUE, &[mine]).await?,
+            Some(_) => {
+                let theirs = (&others as _, Type::TEXT_ARRAY);
+                self.work.query(sql::NEXT_DUE_OF_BOTH, &[mine, theirs]).await?
+            }
+        };
         let Some(row) = rows.first() else { return Ok(None) };
-        let ms: Option<i64> = get(row, "ms")?;
-        Ok(ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))))
+        if let Some(outlook) = &self.outlook {
+            outlook.publish(milliseconds(row, "other_ms")?);
+        }
+        milliseconds(row, "ms")
     }
 
     async fn vouched_rows(&self) -> Result<Vec<VouchedDomain>, DbError> {
@@ -154,10 +203,16 @@ fn get<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<T, DbError> {
         .map_err(|error| DbError::Contract(error.to_string()))
 }
 
+fn milliseconds(row: &Row, column: &str) -> Result<Option<Duration>, DbError> {
+    let ms: Option<i64> = get(row, column)?;
+    Ok(ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))))
+}
+
 fn claim(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
     let status: String = get(row, "status")?;
     let attempt: i32 = get(row, "attempt")?;
-    let now_unix: i64 = get(row, "now_unix")?;
+    let seconds = |column| Ok::<_, DbError>(get::<Option<i64>>(row, column)?.unwrap_or(0));
+    let unix = |column| Ok::<_, DbError>(u64::try_from(seconds(column)?).unwrap_or(0));
     Ok(Claim {
         lease: Lease {
             id: get(row, "id")?,
@@ -171,7 +226,9 @@ fn claim(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
         tx_hash: get(row, "tx_hash")?,
         payment: get(row, "payment")?,
         requirements: get(row, "requirements")?,
-        now_unix: u64::try_from(now_unix).unwrap_or(0),
+        created_unix: unix("created_unix")?,
+        since_unix: unix("since_unix")?,
+        now_unix: unix("now_unix")?,
         claimed_at,
     })
 }

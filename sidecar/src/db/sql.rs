@@ -3,7 +3,8 @@
 
 /// Claims a batch: `FOR UPDATE SKIP LOCKED`, nearest expiry first, by index `x402.queue_by_expiry`.
 pub(super) const CLAIM: &str = "
-SELECT id, lease_token, status, attempt, uncertain, tx_hash, payment, requirements, now_unix
+SELECT id, lease_token, status, attempt, uncertain, tx_hash, payment, requirements,
+  now_unix, created_unix, since_unix
 FROM x402.claim($1, $2, pg_catalog.make_interval(secs => $3), $4)";
 
 /// Commits the intent before the call.
@@ -21,6 +22,9 @@ pub(super) const RELEASE: &str = "SELECT id FROM x402.release($1, $2) AS id";
 
 /// How long the dispatcher may sleep.
 pub(super) const NEXT_DUE: &str = "SELECT x402.next_due($1) AS ms";
+
+/// The same for two kinds of work in one round trip.
+pub(super) const NEXT_DUE_OF_BOTH: &str = "SELECT x402.next_due($1) AS ms, x402.next_due($2) AS other_ms";
 
 /// Token domains the operator vouches for; a handful of rows.
 pub(super) const VOUCHED: &str = "SELECT network, asset, name, version FROM x402.vouched_assets";

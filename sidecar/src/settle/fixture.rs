@@ -46,6 +46,8 @@ pub(crate) fn claim() -> Claim {
         tx_hash: None,
         payment,
         requirements,
+        created_unix: NOW,
+        since_unix: NOW,
         now_unix: NOW,
         claimed_at: Instant::now(),
     }

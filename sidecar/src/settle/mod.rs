@@ -1,6 +1,7 @@
 //! What to do with a claimed payment, and what to record of a call: decisions only, no I/O.
 
 pub mod backoff;
+mod bucket;
 mod decide;
 mod ledger;
 mod model;
@@ -9,7 +10,8 @@ mod report;
 #[cfg(test)]
 pub(crate) mod fixture;
 
+pub use bucket::{Bucket, Granted};
 pub use decide::{Decision, Order, decide};
 pub use ledger::{Ledger, LedgerError, Recorded};
 pub use model::{Claim, Lease};
-pub use report::{Report, Situation};
+pub use report::{Placed, Report, Situation};

@@ -32,6 +32,10 @@ pub struct Claim {
     pub payment: Value,
     /// What the seller asks.
     pub requirements: Value,
+    /// When it was recorded, by the database's clock in unix seconds.
+    pub created_unix: u64,
+    /// Since when it has its status, by the same clock.
+    pub since_unix: u64,
     /// The database's clock when it was claimed, unix seconds.
     pub now_unix: u64,
     /// Our monotonic clock just before the claim was asked for.

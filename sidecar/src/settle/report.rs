@@ -15,7 +15,7 @@ pub struct Report {
     pub id: Uuid,
     /// Fencing token.
     pub lease_token: i64,
-    /// settled, submitted, accepted, refused, `not_sent`, unknown or expired.
+    /// One of `insforge_protocol::ledger::Word`.
     pub outcome: &'static str,
     /// Transaction, `0x` and 64 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,11 +29,27 @@ pub struct Report {
     /// When to look again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Where the transfer stands in the chain, if it was seen there.
+    #[serde(flatten)]
+    pub place: Option<Placed>,
     /// What it rests on; an object without secrets.
     pub evidence: Value,
     /// Whether nothing was settled in truth.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mock: bool,
+}
+
+/// A transfer's place in the chain, as `x402.finish` takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Placed {
+    /// Position of the transfer's log within the block.
+    pub log_index: u64,
+    /// Height of the block.
+    pub block_number: u64,
+    /// The block, `0x` and 64 hex digits.
+    pub block_hash: String,
+    /// none, latest, safe or finalized.
+    pub finality: &'static str,
 }
 
 /// What a report depends on besides the outcome.
@@ -58,6 +74,7 @@ impl Report {
             reason: None,
             class: None,
             retry_after_ms: None,
+            place: None,
             evidence: json!({}),
             mock: false,
         }
