@@ -48,6 +48,30 @@ const WAKES: &[&str] = &[
     "start", "doorbell", "again", "listener", "due", "poll", "retry", "drain",
 ];
 const COMPONENTS: &[&str] = &["database", "listener", "facilitator"];
+const DECISIONS: &[&str] = &[
+    "settled",
+    "submitted",
+    "resend",
+    "expired",
+    "failed",
+    "review",
+    "wait",
+];
+const WAITS: &[&str] = &[
+    "chain_down",
+    "chain_silent",
+    "disagreement",
+    "second_endpoint",
+    "not_final",
+    "in_flight",
+    "running_out",
+    "used_not_found",
+    "deferred",
+    "no_chain",
+    "attempts_spent",
+    "closed",
+];
+const FINALITY: &[&str] = &["confirmed", "reorganised"];
 
 const fn row(
     name: &'static str,
@@ -80,6 +104,13 @@ pub const METRICS: &[Metric] = &[
     row("x402_wakeups", "counter", "wakeups", Some(("reason", WAKES)), "Looks at the queue, by why"),
     row("x402_component_up", "gauge", "boolean", Some(("component", COMPONENTS)), "Whether a component works"),
     row("x402_facilitator_clock_offset_milliseconds", "gauge", "milliseconds", None, "How far our clock was found behind the facilitator's"),
+    row("x402_reconcile_decisions", "counter", "looks", Some(("decision", DECISIONS)), "Looks at open payments, by what was decided"),
+    row("x402_reconcile_waits", "counter", "looks", Some(("reason", WAITS)), "Looks at open payments that decided nothing, by why"),
+    row("x402_finality_changes", "counter", "payments", Some(("change", FINALITY)), "Settled payments whose finality rose, or whose block was reorganised away"),
+    row("x402_scan_found", "counter", "payments", None, "Payments that the scan of incoming transfers moved"),
+    row("x402_scan_next_block", "gauge", "blocks", None, "Next block to be scanned for incoming transfers, where this process scans"),
+    row("x402_chain_endpoints_up", "gauge", "endpoints", None, "Chain endpoints whose last answer was one"),
+    row("x402_token_domain_mismatches", "gauge", "tokens", None, "Tokens whose DOMAIN_SEPARATOR() is not the one payments are judged by; they are not settled"),
 ];
 
 type Labels = [(&'static str, &'static str); 1];
@@ -107,6 +138,17 @@ pub struct Metrics {
     component_up: Family<Labels, Gauge>,
     /// `x402_facilitator_clock_offset_milliseconds`
     pub clock_offset: Gauge,
+    decisions: Family<Labels, Counter>,
+    waits: Family<Labels, Counter>,
+    finality: Family<Labels, Counter>,
+    /// `x402_scan_found`
+    pub scan_found: Counter,
+    /// `x402_scan_next_block`
+    pub scan_next_block: Gauge,
+    /// `x402_chain_endpoints_up`
+    pub chain_endpoints_up: Gauge,
+    /// `x402_token_domain_mismatches`
+    pub domain_mismatches: Gauge,
 }
 
 impl Default for Metrics {
@@ -129,6 +171,13 @@ impl Default for Metrics {
             wakeups: Family::default(),
             component_up: Family::default(),
             clock_offset: Gauge::default(),
+            decisions: Family::default(),
+            waits: Family::default(),
+            finality: Family::default(),
+            scan_found: Counter::default(),
+            scan_next_block: Gauge::default(),
+            chain_endpoints_up: Gauge::default(),
+            domain_mismatches: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -155,6 +204,15 @@ impl Metrics {
                 "x402_facilitator_clock_offset_milliseconds" => {
                     registry.register(name, help, self.clock_offset.clone());
                 }
+                "x402_reconcile_decisions" => registry.register(name, help, filled(&self.decisions, metric)),
+                "x402_reconcile_waits" => registry.register(name, help, filled(&self.waits, metric)),
+                "x402_finality_changes" => registry.register(name, help, filled(&self.finality, metric)),
+                "x402_scan_found" => registry.register(name, help, self.scan_found.clone()),
+                "x402_scan_next_block" => registry.register(name, help, self.scan_next_block.clone()),
+                "x402_chain_endpoints_up" => registry.register(name, help, self.chain_endpoints_up.clone()),
+                "x402_token_domain_mismatches" => {
+                    registry.register(name, help, self.domain_mismatches.clone());
+                }
                 // A row that nothing counts; the test of this module finds it.
                 _ => {}
             }
@@ -174,6 +232,21 @@ impl Metrics {
     /// Counts a look at the queue by its reason.
     pub fn wakeup(&self, reason: &str) {
         count(&self.wakeups, "reason", WAKES, reason);
+    }
+
+    /// Counts a look at an open payment by what was decided.
+    pub fn decided(&self, decision: &str) {
+        count(&self.decisions, "decision", DECISIONS, decision);
+    }
+
+    /// Counts a look at an open payment that decided nothing, by why.
+    pub fn waited(&self, reason: &str) {
+        count(&self.waits, "reason", WAITS, reason);
+    }
+
+    /// Counts a settled payment whose finality rose (`confirmed`) or was lost (`reorganised`).
+    pub fn finality(&self, change: &str) {
+        count(&self.finality, "change", FINALITY, change);
     }
 
     /// Everything in Prometheus' text form (OpenMetrics 1.0).
@@ -213,6 +286,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use insforge_protocol::evidence::Wait;
     use insforge_protocol::ledger::Status;
 
     #[test]
@@ -244,6 +318,7 @@ mod tests {
     #[test]
     fn statuses_are_those_of_the_ledger_and_other_words_make_no_series() {
         assert_eq!(STATUSES, Status::ALL.map(Status::as_str));
+        assert_eq!(WAITS, Wait::ALL.map(Wait::as_str));
         let metrics = Metrics::default();
         metrics.recorded("settled");
         metrics.recorded("made up");
