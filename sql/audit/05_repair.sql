@@ -81,33 +81,39 @@ DECLARE
   bare text;
 BEGIN
   FOR i IN 1 .. cardinality(patterns) LOOP
-    bare := regexp_replace(expression, '''(?:[^'']|'''')*''', '''''', 'g');
     -- What looks like a call may stand inside a string: then a person has to look. A pattern with a quote of its own
     -- cannot match there, where quotes are doubled.
-    IF patterns[i] !~ '''\w' AND cardinality(regexp_split_to_array(bare, patterns[i])) <> cardinality(regexp_split_to_array(expression, patterns[i])) THEN
-      RETURN NULL;
+    IF strpos(expression, '''') > 0 AND patterns[i] !~ '''\w' THEN
+      bare := regexp_replace(expression, '''(?:[^'']|'''')*''', '''''', 'g');
+      IF cardinality(regexp_split_to_array(bare, patterns[i])) <> cardinality(regexp_split_to_array(expression, patterns[i])) THEN
+        RETURN NULL;
+      END IF;
     END IF;
     expression := regexp_replace(expression, patterns[i], replacements[i], 'g');
   END LOOP;
   RETURN expression;
 END $fn$;
 COMMENT ON FUNCTION insforge.audit_rewrite(text, text[], text[]) IS
-'Applies replacements to deparsed SQL; NULL where one would touch a string. STABLE, PARALLEL SAFE. Execute:
-whoever may audit.';
+'Applies replacements to deparsed SQL; NULL for NULL and where one would touch a string. STABLE, PARALLEL SAFE.
+Execute: whoever may audit.';
 
 CREATE FUNCTION insforge.audit_alter_policy(table_id oid, policy text, patterns text[], replacements text[]) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT format('ALTER POLICY %I ON %s', p.polname, table_id::regclass)
-         || coalesce(' USING (' || n.qual || ')', '') || coalesce(' WITH CHECK (' || n.checked || ')', '') || ';'
-  FROM pg_catalog.pg_policy p,
-    LATERAL (SELECT pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) o (qual, checked),
-    LATERAL (SELECT insforge.audit_rewrite(o.qual, patterns, replacements),
-                    insforge.audit_rewrite(o.checked, patterns, replacements)) n (qual, checked)
-  WHERE p.polrelid = table_id AND p.polname = policy
-    AND (o.qual IS NULL) = (n.qual IS NULL) AND (o.checked IS NULL) = (n.checked IS NULL)
-    AND (n.qual, n.checked) IS DISTINCT FROM (o.qual, o.checked)
-$fn$;
+DECLARE
+  old_qual text; old_check text; new_qual text; new_check text;
+BEGIN
+  SELECT pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid) INTO old_qual, old_check
+  FROM pg_catalog.pg_policy p WHERE p.polrelid = table_id AND p.polname = policy;
+  new_qual := CASE WHEN old_qual IS NOT NULL THEN insforge.audit_rewrite(old_qual, patterns, replacements) END;
+  new_check := CASE WHEN old_check IS NOT NULL THEN insforge.audit_rewrite(old_check, patterns, replacements) END;
+  IF (old_qual IS NULL) <> (new_qual IS NULL) OR (old_check IS NULL) <> (new_check IS NULL)
+     OR (new_qual IS NOT DISTINCT FROM old_qual AND new_check IS NOT DISTINCT FROM old_check) THEN
+    RETURN NULL;
+  END IF;
+  RETURN format('ALTER POLICY %I ON %s', policy, table_id::regclass)
+    || coalesce(' USING (' || new_qual || ')', '') || coalesce(' WITH CHECK (' || new_check || ')', '') || ';';
+END $fn$;
 COMMENT ON FUNCTION insforge.audit_alter_policy(oid, text, text[], text[]) IS
 'ALTER POLICY with its expressions rewritten; NULL where nothing changes or a string would. STABLE, PARALLEL
 SAFE. Execute: whoever may audit.';

@@ -13,7 +13,7 @@ AS $fn$
     p.object,
     'Compare with (select insforge.requesting_user_id()), which returns text. A uuid owner column must become text first (L02).',
     CASE WHEN b.direct AND k.uuids = 0 AND to_regprocedure('insforge.requesting_user_id()') IS NOT NULL
-         THEN insforge.audit_alter_policy(t.id, p.name, ARRAY[insforge.audit_call_pattern(context.auth_uid)],
+         THEN insforge.audit_alter_policy(t.id, p.name, ARRAY[(SELECT insforge.audit_call_pattern(context.auth_uid))],
                                           ARRAY['(SELECT insforge.requesting_user_id())']) END,
     'L01:' || p.object
   FROM unnest(context.tables) t CROSS JOIN unnest(t.policies) p,

@@ -15,7 +15,7 @@ AS $fn$
     UNION ALL
     SELECT p.object, format('The %s uses auth.uid(): for a string id that raises 22P02 and no file can be listed.', p.object),
       CASE WHEN to_regprocedure('insforge.requesting_user_id()') IS NOT NULL THEN
-        insforge.audit_alter_policy(t.id, p.name, ARRAY[insforge.audit_call_pattern(context.auth_uid)], ARRAY['(SELECT insforge.requesting_user_id())']) END
+        insforge.audit_alter_policy(t.id, p.name, ARRAY[(SELECT insforge.audit_call_pattern(context.auth_uid))], ARRAY['(SELECT insforge.requesting_user_id())']) END
     FROM objects t CROSS JOIN unnest(t.policies) p
     WHERE context.insforge AND context.auth_uid = ANY ((p.using_expr).calls || (p.check_expr).calls))
   SELECT 'L36', 'critical', 'security', 'storage.objects is not protected',

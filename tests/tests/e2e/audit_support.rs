@@ -4,7 +4,7 @@
 //! spoils it, `@finds` says which finding that must raise, and `@works` uses what the repair has left;
 //! `@unfixed` where no repair is offered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -50,12 +50,17 @@ pub(crate) async fn insforge() -> Result<Sandbox> {
 
 /// All that the audit finds.
 pub(crate) async fn findings(session: &Session) -> Result<BTreeSet<Finding>> {
+    Ok(report(session).await?.into_keys().collect())
+}
+
+/// All that the audit finds, each with its repair; empty where there is none.
+pub(crate) async fn report(session: &Session) -> Result<BTreeMap<Finding, String>> {
     let rows = session
-        .rows("SELECT rule_id, severity, affected_object FROM insforge.audit()")
+        .rows("SELECT rule_id, severity, affected_object, fix_sql FROM insforge.audit()")
         .await?;
-    let found: BTreeSet<Finding> = rows
+    let found: BTreeMap<_, _> = rows
         .iter()
-        .map(|row| Finding::new(&row[0], &row[1], &row[2]))
+        .map(|row| (Finding::new(&row[0], &row[1], &row[2]), row[3].clone()))
         .collect();
     assert_eq!(
         found.len(),
