@@ -1,6 +1,8 @@
 //! What `create_policies` makes can be made again, changed and taken back.
 
-use anyhow::Result;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
 
 use crate::rls_support::{Sandbox, quote};
 
@@ -251,5 +253,36 @@ async fn two_sessions_that_protect_one_table_at_once_both_succeed() -> Result<()
     counts.sort_unstable();
     assert_eq!(counts[0], 0, "the second found the work of the first");
     assert!(counts[1] > 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_table_that_was_dumped_and_restored_alone_is_protected_and_can_be_freed() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox.run(TABLE).await?;
+    sandbox
+        .create("notes", "org", r#"{"author_column": "author"}"#)
+        .await?;
+    let server = sandbox.db.server();
+    let dump = Command::new(server.installation.program("pg_dump"))
+        .args(["--inserts", "--table=public.notes", "--dbname", &sandbox.db.url()])
+        .output()?;
+    ensure!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    let script = String::from_utf8(dump.stdout)?;
+    // Lines for psql itself.
+    let script: Vec<&str> = script.lines().filter(|line| !line.starts_with('\\')).collect();
+
+    let restored = Sandbox::insforge().await?;
+    restored.run(&script.join("\n")).await?;
+    restored.run("RESET search_path").await?;
+    // The default privileges of the new database have granted anon everything anew.
+    let steps = "SELECT DISTINCT kind FROM insforge.create_policies('notes', 'org', '{\"author_column\": \"author\"}')";
+    assert_eq!(restored.one(steps).await?, "grant");
+    assert_eq!(restored.outcome("notes", "member", "update_org").await?, "denied");
+    restored.run("SELECT insforge.drop_policies('notes')").await?;
+    let left = "SELECT count(*) FROM pg_policies WHERE tablename = 'notes'";
+    assert_eq!(restored.one(left).await?, "0");
+    let open = "SELECT has_table_privilege('anon', 'notes', 'SELECT')";
+    assert_eq!(restored.one(open).await?, "t", "as it was before the policies");
     Ok(())
 }

@@ -182,7 +182,7 @@ async fn a_forged_comment_makes_nobody_run_its_statements_or_touch_other_tables(
                  "parts": {"public.treasure": []}, "usage": [["insforge", "anon"]],
                  "sequences": [["public.treasure_id_seq", "anon"]], "helpers": ["public.precious()"]}}';
                BEGIN
-                 EXECUTE format('COMMENT ON POLICY insforge_owner_select ON bait IS %L', E'insforge: x\n' || forged);
+                 EXECUTE format('COMMENT ON POLICY insforge_owner_select ON bait IS %L', E'insforge: x\n' || forged::text);
                END $$;
                DROP POLICY insforge_owner_insert ON bait; DROP POLICY insforge_owner_update ON bait;
                DROP POLICY insforge_owner_delete ON bait"#,
