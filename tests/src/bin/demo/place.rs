@@ -2,7 +2,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use insforge_tests::cluster::{Cluster, Database, Template};
+use insforge_tests::cluster::{Cluster, Database, Options, Template};
 use insforge_tests::process::Process;
 use insforge_tests::sidecar::{Plan, Sidecar};
 use insforge_tests::standin::Credentials;
@@ -22,19 +22,19 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn build(teller: &Teller, cast: &Cast) -> Result<Place> {
-        teller
+        let cluster = teller
             .step("Starting a throw-away Postgres as an unprivileged user", async {
-                let cluster = tokio::task::block_in_place(Cluster::shared)?;
+                let cluster = tokio::task::block_in_place(|| Cluster::start(&Options::default()))?;
                 let server = &cluster.server;
                 let outcome = format!("version {}, port {}", server.installation.major, server.port);
-                Ok(((), outcome))
+                Ok((cluster, outcome))
             })
             .await?;
         let database = teller
             .step(
                 "CREATE EXTENSION insforge_integrations; SELECT insforge.grant_sidecar('sidecar')",
                 async {
-                    let database = Database::create(Template::Extension).await?;
+                    let database = Database::create_in(cluster, Template::Extension).await?;
                     let outcome = format!("database {}", database.name);
                     Ok((database, outcome))
                 },
