@@ -16,6 +16,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod outlook;
+pub mod reconcile;
 pub mod secret;
 pub mod selling;
 pub mod settle;

@@ -146,6 +146,11 @@ impl Endpoint {
         }
     }
 
+    /// The block of this height.
+    pub async fn block_numbered(&self, number: u64) -> Result<Option<Block>, RpcError> {
+        self.block(At::Number(number)).await
+    }
+
     /// The chain's ends, at most half a second old, and not older than a block of height `at_least` where that
     /// exists.
     pub async fn heads(&self, at_least: u64) -> Result<Heads, RpcError> {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use alloy_primitives::{address, b256};
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
@@ -16,13 +17,14 @@ use serde_json::{Value, json};
 
 use super::{Endpoint, Rpc};
 
-pub(crate) const TOKEN: Address = Address::repeat_byte(0x11);
-pub(crate) const PAYER: Address = Address::repeat_byte(0x22);
-pub(crate) const PAYEE: Address = Address::repeat_byte(0x33);
-pub(crate) const NONCE: B256 = B256::repeat_byte(0x44);
-pub(crate) const VALUE: u64 = 10_000;
+/// The payment of `settle::fixture`.
+pub(crate) const TOKEN: Address = address!("4ae46a509f6b1d9056937ba4500cb143933d2dc8");
+pub(crate) const PAYER: Address = address!("f39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+pub(crate) const PAYEE: Address = address!("70997970c51812dc3a010c7d01b50e0d17dc79c8");
+pub(crate) const NONCE: B256 = b256!("29478b02501ba8d0dd48ec00db27396333a4cc465b2be908c2654f194ac30241");
+pub(crate) const VALUE: u64 = 10_713_377;
 /// Time of block 0; blocks come every second.
-pub(crate) const GENESIS: u64 = 1_790_000_000;
+pub(crate) const GENESIS: u64 = crate::settle::fixture::NOW;
 
 /// A log before it has a place: topics and data.
 type Draft = (Vec<B256>, Vec<u8>);

@@ -22,8 +22,9 @@ const MOST_TRANSACTIONS: usize = 2;
 pub struct Target {
     /// What the ledger holds.
     pub facts: PaymentFacts,
-    /// Unix seconds at which it was recorded.
-    pub created: u64,
+    /// Unix seconds at which it was recorded: from there on its nonce is searched for. `None`: only the named
+    /// transaction is looked at.
+    pub created: Option<u64>,
 }
 
 impl Endpoint {
@@ -50,13 +51,13 @@ impl Endpoint {
             final_reading: None,
             by_nonce: Vec::new(),
         };
-        if proves(&view.named, facts) {
+        let Some(created) = target.created.filter(|_| !proves(&view.named, facts)) else {
             return Ok(view);
-        }
+        };
         let latest = view.heads.latest().number;
         view.used = gap(self.is_used(facts.token, facts.from, facts.nonce, latest).await)?;
         match view.used {
-            Some(true) => view.by_nonce = self.find(target, &view.heads).await?,
+            Some(true) => view.by_nonce = self.find(facts, created, &view.heads).await?,
             Some(false) => view.final_reading = self.final_reading(facts, &view.heads).await?,
             None => {}
         }
@@ -64,7 +65,7 @@ impl Endpoint {
     }
 
     /// A receipt with the block at its height.
-    async fn sighting(&self, hash: B256) -> Result<Option<Sighting>, RpcError> {
+    pub async fn sighting(&self, hash: B256) -> Result<Option<Sighting>, RpcError> {
         let Some(receipt) = self.receipt(hash).await? else {
             return Ok(None);
         };
@@ -73,8 +74,12 @@ impl Endpoint {
     }
 
     /// The transactions that used or cancelled the nonce.
-    async fn find(&self, target: &Target, heads: &Heads) -> Result<Vec<Sighting>, RpcError> {
-        let facts = &target.facts;
+    async fn find(
+        &self,
+        facts: &PaymentFacts,
+        created: u64,
+        heads: &Heads,
+    ) -> Result<Vec<Sighting>, RpcError> {
         let filter = LogFilter {
             addresses: vec![facts.token],
             topics: vec![
@@ -86,9 +91,7 @@ impl Endpoint {
         let latest = heads.latest().number;
         let mut to = latest;
         for margin in MARGINS {
-            let from = self
-                .block_at(target.created.saturating_sub(margin), latest)
-                .await?;
+            let from = self.block_at(created.saturating_sub(margin), latest).await?;
             if from > to {
                 continue;
             }

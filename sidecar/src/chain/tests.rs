@@ -36,7 +36,7 @@ fn target(now: u64) -> Target {
     };
     Target {
         facts,
-        created: GENESIS + 2,
+        created: Some(GENESIS + 2),
     }
 }
 
@@ -114,7 +114,7 @@ async fn a_use_long_before_the_payment_was_recorded_is_found() {
     node.chain().mine(TX, true, vec![used(NONCE), transfer(VALUE)]);
     node.chain().grow(3_000);
     let mut late = target(3_000);
-    late.created = GENESIS + 2_900;
+    late.created = Some(GENESIS + 2_900);
     assert_eq!(settled_by(&decided(&node.endpoint(), &late).await), Some(TX));
 }
 

@@ -233,7 +233,7 @@ fn claim(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
     })
 }
 
-fn vouched(row: &Row) -> Result<VouchedDomain, DbError> {
+pub(super) fn vouched(row: &Row) -> Result<VouchedDomain, DbError> {
     let (network, asset): (String, String) = (get(row, "network")?, get(row, "asset")?);
     let odd = |text: &str| DbError::Contract(format!("x402.vouched_assets holds {text:?}"));
     Ok(VouchedDomain {

@@ -1,5 +1,6 @@
 //! Everything that speaks to Postgres. The only place with SQL.
 
+mod archive;
 mod book;
 mod changes;
 mod connect;
@@ -10,6 +11,7 @@ mod pool;
 mod rows;
 mod sql;
 
+pub use archive::PgArchive;
 pub use book::PgBook;
 pub use changes::Changes;
 pub use connect::Connector;

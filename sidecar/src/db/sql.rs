@@ -29,6 +29,40 @@ pub(super) const NEXT_DUE_OF_BOTH: &str = "SELECT x402.next_due($1) AS ms, x402.
 /// Token domains the operator vouches for; a handful of rows.
 pub(super) const VOUCHED: &str = "SELECT network, asset, name, version FROM x402.vouched_assets";
 
+/// Settled payments whose finality can rise, by the index on those that are not finalized.
+pub(super) const UNPROVEN: &str = "SELECT id, tx_hash, log_index, block_number, block_hash, finality, payer, pay_to,
+  asset, value, nonce, scheme, valid_before, created_unix, settled_unix
+FROM x402.unproven($1, $2, $3, $4, $5)";
+
+/// Records what the chain says of settled payments.
+pub(super) const CONFIRM: &str = "SELECT applied FROM x402.confirm($1)";
+
+/// Leases the scan of a network.
+pub(super) const SCAN_CLAIM: &str = "SELECT next_block, block_hash, lease_token
+FROM x402.scan_claim($1, $2, pg_catalog.make_interval(secs => $3), $4)";
+
+/// Moves it on.
+pub(super) const SCAN_ADVANCE: &str =
+    "SELECT x402.scan_advance($1, $2, $3, $4, pg_catalog.make_interval(secs => $5)) AS held";
+
+/// What to look for on the chain; a handful of rows.
+pub(super) const SCAN_TARGETS: &str = "SELECT asset, pay_to FROM x402.scan_targets($1)";
+
+/// Records transfers that were found.
+pub(super) const RECORD_TRANSFERS: &str = "SELECT id, status, applied FROM x402.record_transfers($1)";
+
+/// The doorbell; the channel is `insforge_protocol::contract::CHANNEL_PENDING`.
+pub(super) const LISTEN: &str = "LISTEN x402_pending";
+
+/// What becomes of payments; the channel is `insforge_protocol::contract::CHANNEL_PAYMENTS`.
+pub(super) const LISTEN_PAYMENTS: &str = "LISTEN x402_payments";
+
+/// Records a payment, then looks at it: the row is found by the id that the first function returns.
+pub(super) const SUBMIT: &str = "SELECT * FROM x402.sale(x402.submit($1, $2, $3, $4, $5, $6))";
+
+/// The same for what is delivered here.
+pub(super) const SELL: &str = "SELECT * FROM x402.sell($1, $2, $3, $4, $5, $6, $7, $8)";
+
 /// The doorbell; the channel is `insforge_protocol::contract::CHANNEL_PENDING`.
 pub(super) const LISTEN: &str = "LISTEN x402_pending";
 

@@ -6,6 +6,7 @@ mod decide;
 mod ledger;
 mod model;
 mod report;
+mod witness;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -15,3 +16,4 @@ pub use decide::{Decision, Order, decide};
 pub use ledger::{Ledger, LedgerError, Recorded};
 pub use model::{Claim, Lease};
 pub use report::{Placed, Report, Situation};
+pub use witness::{Believer, Witness};

@@ -1,0 +1,82 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use insforge_protocol::evidence::{Decision, Observations, PaymentFacts, decide};
+use insforge_protocol::evm::tx_hash;
+use insforge_protocol::ledger::{Status, Word};
+use insforge_protocol::x402::{Payment, Requirements, Scheme};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::chains::Chains;
+use super::domains::Domains;
+use super::report::placed;
+use crate::chain::Target;
+use crate::settle::{Report, Witness};
+
+/// How long a settlement waits for its proof before it is left to the reconciler.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// When the reconciler looks at what could not be proven at once.
+const NEXT_LOOK: Duration = Duration::from_millis(500);
+
+/// Checks a facilitator's "confirmed" against the chain before it settles a payment.
+pub struct ChainWitness {
+    chains: Arc<Chains>,
+    domains: Arc<Domains>,
+}
+
+impl ChainWitness {
+    /// A witness of these chains; it objects to tokens whose domain is not the right one.
+    pub const fn new(chains: Arc<Chains>, domains: Arc<Domains>) -> Self {
+        Self { chains, domains }
+    }
+
+    async fn check(&self, payment: &Payment, requirements: &Requirements, report: Report) -> Report {
+        let settles = report.outcome == Word::Settled.as_str() && !report.mock;
+        let exact = payment.scheme == Scheme::Exact;
+        let chain = self.chains.get(requirements.network).filter(|_| settles && exact);
+        let Some(chain) = chain else { return report };
+        let target = Target {
+            facts: PaymentFacts {
+                tx_hash: report.tx_hash.as_deref().and_then(tx_hash),
+                ..PaymentFacts::of(payment, requirements, Status::Settling)
+            },
+            created: None,
+        };
+        let rules = chain.rules();
+        let mut seen = Observations::default();
+        let look = chain.look(&target, rules.proving, &mut seen.views);
+        if timeout(PATIENCE, look).await.is_err() {
+            debug!(payment = %report.id, "the chain takes too long; the proof is left to the reconciler");
+        }
+        let Decision::Settled(proof) = decide(&target.facts, &seen, &rules) else {
+            let outcome = Word::Submitted.as_str();
+            return Report { outcome, ..report }.again_after(NEXT_LOOK);
+        };
+        let mut evidence = report.evidence;
+        evidence["chain"] = proof.evidence["chain"].clone();
+        Report {
+            place: placed(&proof),
+            evidence,
+            ..report
+        }
+    }
+}
+
+impl Witness for ChainWitness {
+    fn examine<'a>(
+        &'a self,
+        payment: &'a Payment,
+        requirements: &'a Requirements,
+        report: Report,
+    ) -> BoxFuture<'a, Report> {
+        self.check(payment, requirements, report).boxed()
+    }
+
+    fn objection(&self, requirements: &Requirements) -> Option<&'static str> {
+        let trusted = self.domains.is_trusted(requirements.network, requirements.asset);
+        (!trusted).then_some("the token's EIP-712 domain on the chain is not the one payments are judged by")
+    }
+}

@@ -1,0 +1,33 @@
+use futures_util::future::BoxFuture;
+use insforge_protocol::x402::{Payment, Requirements};
+
+use super::Report;
+
+/// Who checks, before a payment is settled, what the facilitator says.
+pub trait Witness: Send + Sync {
+    /// The report to record in place of this one: of a settled payment, with the chain's proof, or as submitted if
+    /// the chain does not show it (yet). Where no chain can be asked, the facilitator's word stands.
+    fn examine<'a>(
+        &'a self,
+        payment: &'a Payment,
+        requirements: &'a Requirements,
+        report: Report,
+    ) -> BoxFuture<'a, Report>;
+
+    /// Why payments with these requirements must not be sent at present, if so.
+    fn objection(&self, requirements: &Requirements) -> Option<&'static str>;
+}
+
+/// Believes everybody: for a sidecar that knows no chain.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Believer;
+
+impl Witness for Believer {
+    fn examine<'a>(&'a self, _: &'a Payment, _: &'a Requirements, report: Report) -> BoxFuture<'a, Report> {
+        Box::pin(std::future::ready(report))
+    }
+
+    fn objection(&self, _: &Requirements) -> Option<&'static str> {
+        None
+    }
+}
