@@ -59,8 +59,8 @@ BEGIN
   END IF;
 END $do$;
 
--- The generator is for the database's owner and for InsForge's
--- administrator role.
+-- The generator, the proof and the audit are for the database's owner and for InsForge's administrator
+-- role.
 DO $do$
 DECLARE
   callable regprocedure;
@@ -79,6 +79,6 @@ BEGIN
     END IF;
   END LOOP;
   FOR role IN SELECT rolname FROM pg_roles WHERE rolname IN ('pg_database_owner', 'project_admin') LOOP
-    PERFORM insforge.grant_developer(role::regrole);
+    PERFORM insforge.grant_developer(role::regrole), insforge.grant_audit(role::regrole);
   END LOOP;
 END $do$;

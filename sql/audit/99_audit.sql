@@ -142,18 +142,3 @@ COMMENT ON FUNCTION insforge.grant_audit(regrole) IS
 'Lets a role call insforge.audit(), suppress() and unsuppress(). Again is a no-op. VOLATILE, PARALLEL UNSAFE, with
 the caller''s own rights. Errors: 22004 for NULL, 22023 for anon and authenticated, 42501 unless the caller owns
 the extension''s objects. Execute: owner.';
-
-DO $do$
-DECLARE
-  one regprocedure;
-BEGIN
-  FOR one IN
-    SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = 'insforge' AND p.proname ~ '^(audit(_.*)?|lint_l\d\d|suppress|unsuppress|grant_audit)$'
-  LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', one);
-  END LOOP;
-  IF to_regrole('project_admin') IS NOT NULL THEN
-    PERFORM insforge.grant_audit('project_admin');
-  END IF;
-END $do$;
