@@ -55,7 +55,7 @@ CREATE TYPE insforge.audit_table AS (
   object text,
   kind text,
   rls boolean,
-  platform boolean,        -- in a schema that the platform owns
+  platform boolean,        -- the platform's, or the extension's ledger: its columns are not the developer's to mend
   privileges text[],       -- what anon or authenticated may do, columns included, schema USAGE given
   policies insforge.audit_policy[]
 );

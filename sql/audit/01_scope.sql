@@ -65,11 +65,9 @@ BEGIN
   IF to_regnamespace('better_auth') IS NOT NULL THEN
     RETURN true;
   END IF;
-  -- A guide's own identity function; the extension's is there in every database it is installed in.
+  -- A guide's identity function, adopted or not. The extension's own, in C, is there in every database.
   IF EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-             WHERE p.proname = 'requesting_user_id' AND p.pronargs = 0 AND n.nspname <> 'insforge'
-               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass
-                               AND d.objid = p.oid AND d.deptype = 'e')) THEN
+             WHERE p.proname = 'requesting_user_id' AND p.pronargs = 0 AND n.nspname <> 'insforge' AND p.probin IS NULL) THEN
     RETURN true;
   END IF;
   IF to_regclass('insforge.providers') IS NOT NULL AND has_table_privilege('insforge.providers', 'SELECT') THEN

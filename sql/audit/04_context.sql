@@ -26,6 +26,7 @@ AS $fn$
   JOIN roles g ON g.polroles = p.polroles
   LEFT JOIN parsed u ON u.text = p.using_tree
   LEFT JOIN parsed k ON k.text = p.check_tree
+  WHERE NOT (c.relname = 'x402_payments' AND p.polname IN ('x402_sidecar_read', 'x402_exposed_read'))
 $fn$;
 COMMENT ON FUNCTION insforge.audit_policies(oid[], oid[], oid[], oid[]) IS
 'All policies, expressions read. STABLE, PARALLEL SAFE. Execute: whoever may audit.';
@@ -42,7 +43,7 @@ AS $fn$
     FROM insforge.audit_policies(runtime, callers, subjects, claims) p GROUP BY 1)
   SELECT c.oid, s.name, c.relname::text, format('table %I.%I', s.name, c.relname),
     CASE c.relkind WHEN 'p' THEN 'partitioned table' ELSE 'table' END,
-    c.relrowsecurity, s.platform,
+    c.relrowsecurity, s.platform OR l.ours,
     ARRAY(SELECT v.privilege FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) v (privilege)
           WHERE EXISTS (SELECT FROM unnest(s.roles) r (id)
                         WHERE CASE v.privilege WHEN 'DELETE' THEN has_table_privilege(r.id, c.oid, v.privilege)
@@ -51,9 +52,14 @@ AS $fn$
   FROM reachable s
   JOIN pg_catalog.pg_class c ON c.relnamespace = s.id
   LEFT JOIN policy p ON p.table_id = c.oid
+  CROSS JOIN LATERAL (
+    -- Unlike a ledger that a guide made, the extension's knows the nonce of a payment.
+    SELECT c.relname = 'x402_payments' AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'nonce')) l (ours)
   WHERE c.relkind IN ('r', 'p')
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-                    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    -- The ledger is the extension's, but policies and grants on it may be anybody's.
+    AND (c.relname = 'x402_payments' OR NOT EXISTS (
+      SELECT FROM pg_catalog.pg_depend d
+      WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
 $fn$;
 COMMENT ON FUNCTION insforge.audit_tables(text[], oid[], oid[], oid[], oid[]) IS
 'Tables under audit, each with its policies. STABLE, PARALLEL SAFE. Execute: whoever may audit.';

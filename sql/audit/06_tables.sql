@@ -37,13 +37,13 @@ COMMENT ON FUNCTION insforge.audit_provider_table(insforge.audit_table) IS
 may audit.';
 
 CREATE FUNCTION insforge.audit_ledgers(context insforge.audit_context)
-RETURNS TABLE (id oid, object text, schema_name text, name text, attnum smallint, attname text)
+RETURNS TABLE (id oid, object text, schema_name text, name text, ours boolean, attnum smallint, attname text)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT t.id, t.object, t.schema_name, t.name, a.attnum, a.attname::text
+  SELECT t.id, t.object, t.schema_name, t.name, t.platform, a.attnum, a.attname::text
   FROM unnest(context.tables) t
   JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attnum > 0 AND NOT a.attisdropped
-  WHERE NOT t.platform
+  WHERE (NOT t.platform OR t.name = 'x402_payments')
     AND lower(a.attname) ~ '^((settlement|payment|onchain|on_chain)_)?(tx|txn|transaction)_?(hash|signature)$|^settlement_hash$'
 $fn$;
 COMMENT ON FUNCTION insforge.audit_ledgers(insforge.audit_context) IS

@@ -29,7 +29,7 @@ AS $fn$
     'L42:' || o.object
   FROM keyed k
   CROSS JOIN LATERAL (SELECT format('column %I.%I.%I', k.schema_name, k.name, k.attname)) o (object)
-  WHERE NOT k.unique_hash OR NOT (k.attnotnull OR k.otherwise_unique)
+  WHERE NOT k.ours AND (NOT k.unique_hash OR NOT (k.attnotnull OR k.otherwise_unique))
 $fn$;
 COMMENT ON FUNCTION insforge.lint_l42(insforge.audit_context) IS
 'L42 settlement_not_unique, described in docs/lints/L42_settlement_not_unique.md. STABLE, PARALLEL SAFE. Execute: whoever may audit.';

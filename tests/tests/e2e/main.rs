@@ -10,6 +10,7 @@
 )]
 
 mod audit_corpus;
+mod audit_guides;
 mod audit_lints;
 mod audit_privileges;
 mod audit_report;
