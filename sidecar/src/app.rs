@@ -1,25 +1,30 @@
 //! Puts the parts together and owns the order in which they stop.
 
+mod tokens;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::bell::Bell;
 use crate::clock::SystemClock;
-use crate::config::{FacilitatorMode, FacilitatorSettings, Settings};
-use crate::db::{Connector, DbError, Listener, PgLedger, Pool};
+use crate::config::{FacilitatorMode, FacilitatorSettings, OkxSettings, Settings};
+use crate::db::{Connector, DbError, Listener, PgBucket, PgFigures, PgLedger, Pool};
 use crate::facilitator::{CallError, Facilitator, Limiter, Mock, Okx};
 use crate::health::Health;
 use crate::http::{self, Probes};
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
 use crate::settle::Ledger;
 use crate::shutdown::Signals;
 use crate::tasks::{Service, TaskGroup};
 use crate::tls::TlsError;
 use crate::worker::{Core, Dispatcher, Flights, Gate, Heartbeat, Parts, Probe, Recorder};
+
+pub(crate) use tokens::{exchange, verifier};
 
 /// Time for recording outcomes after the grace period is over.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -41,6 +46,16 @@ pub enum StartError {
         "http.listen (INSFORGE_SIDECAR_LISTEN): cannot listen on {address}: {cause}; free the port, name another, or write off"
     )]
     Listen {
+        /// As configured.
+        address: String,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The address of the token exchange.
+    #[error(
+        "tokens.listen (INSFORGE_SIDECAR_TOKENS_LISTEN): cannot listen on {address}: {cause}; free the port, name another, or write off"
+    )]
+    TokenListen {
         /// As configured.
         address: String,
         /// What the system says.
@@ -70,6 +85,8 @@ pub struct App {
     died: CancellationToken,
     stopping: CancellationToken,
     connections: TaskGroup,
+    /// Connections for statements that nothing depends on being quick; made when first needed.
+    work: Option<Pool>,
     core: Option<Arc<Core>>,
     /// Stopped before payments in flight are waited for.
     intake: Vec<Service>,
@@ -111,6 +128,7 @@ impl App {
             died: CancellationToken::new(),
             stopping: CancellationToken::new(),
             connections: TaskGroup::default(),
+            work: None,
             core: None,
             intake: Vec::new(),
             support: Vec::new(),
@@ -118,7 +136,12 @@ impl App {
         };
         if app.settings.settler.enabled {
             app.add_settler()?;
+        } else {
+            // Readiness must not wait for what nothing here needs.
+            app.health.listener.succeeded();
+            app.health.facilitator.succeeded();
         }
+        app.add_tokens().await?;
         app.add_http().await?;
         Ok(app)
     }
@@ -174,7 +197,7 @@ impl App {
         let bell = Arc::new(Bell::default());
         let ledger = self.ledger()?;
         let facilitator = facilitator(&self.settings.facilitator)?;
-        let limiter = Arc::new(limiter(&self.settings.facilitator));
+        let limiter = self.limiter()?;
         let gate = Arc::new(Gate::new(self.health.clone()));
         let flights = Arc::new(Flights::default());
         let recorder = Arc::new(Recorder::new(
@@ -203,10 +226,12 @@ impl App {
             settings.ping_interval,
         );
         let dispatcher = Dispatcher::new(core, bell, settings.poll_interval, settings.poll_without_listener);
-        let probe = Probe::new(facilitator, gate, limiter, settings.poll_interval);
+        let probe = Probe::new(facilitator, gate, limiter.clone(), settings.poll_interval);
         let heartbeat = Heartbeat::new(ledger, flights, self.metrics.clone(), settings.lease);
         self.support
             .push(Service::of("recorder", self.died.clone(), recorder));
+        self.support
+            .push(Service::of("request limit", self.died.clone(), limiter.clone()));
         self.support
             .push(Service::of("heartbeat", self.died.clone(), Arc::new(heartbeat)));
         self.intake
@@ -230,9 +255,11 @@ impl App {
             })?;
         info!(address = %listener.local_addr().unwrap_or(address), "serving health and metrics");
         let listener = Arc::new(listener);
+        let figures = Arc::new(PgFigures::new(self.work()?));
         let probes = Probes {
             health: self.health.clone(),
             metrics: self.metrics.clone(),
+            gauges: Some(Arc::new(Gauges::new(figures, self.metrics.clone()))),
             stopping: self.stopping.clone(),
         };
         let body = move |stop| http::serve(listener.clone(), probes.clone(), stop);
@@ -240,30 +267,65 @@ impl App {
         Ok(())
     }
 
-    fn ledger(&self) -> Result<Arc<dyn Ledger>, StartError> {
-        let settings = &self.settings.database;
-        let lease = self.settings.settler.lease;
-        let pool = |purpose, size, limit| {
-            let connector = Connector::new(settings, purpose)?;
-            let pool = Pool::new(
-                connector,
-                size,
-                limit,
-                self.health.clone(),
-                self.connections.clone(),
-            )?;
-            Ok::<_, StartError>(pool)
-        };
-        let work = pool("settler", settings.pool_size, settings.query_timeout)?;
+    fn ledger(&mut self) -> Result<Arc<dyn Ledger>, StartError> {
+        let (limit, lease) = (self.settings.database.query_timeout, self.settings.settler.lease);
         // A heartbeat that takes longer than a third of the lease is as good as missed.
-        let heartbeat = pool("heartbeat", 1, settings.query_timeout.min(lease / 3))?;
+        let heartbeat = self.pool("heartbeat", 1, limit.min(lease / 3))?;
         Ok(Arc::new(PgLedger::new(
-            work,
+            self.work()?,
             heartbeat,
             self.settings.settler.worker.clone(),
             lease,
         )))
     }
+
+    fn work(&mut self) -> Result<Pool, StartError> {
+        if self.work.is_none() {
+            let settings = &self.settings.database;
+            self.work = Some(self.pool("worker", settings.pool_size, settings.query_timeout)?);
+        }
+        self.work
+            .clone()
+            .ok_or_else(|| DbError::Contract("no pool".to_owned()).into())
+    }
+
+    fn pool(&self, purpose: &str, size: usize, limit: Duration) -> Result<Pool, StartError> {
+        let connector = Connector::new(&self.settings.database, purpose)?;
+        let pool = Pool::new(
+            connector,
+            size,
+            limit,
+            self.health.clone(),
+            self.connections.clone(),
+        )?;
+        Ok(pool)
+    }
+
+    /// Mock mode sends nothing that would have to be limited.
+    fn limiter(&mut self) -> Result<Arc<Limiter>, StartError> {
+        let settings = self.settings.facilitator.clone();
+        let (rate, burst) = (settings.requests_per_second, settings.burst);
+        let limiter = match &settings.mode {
+            FacilitatorMode::Mock => Limiter::new(0.0, 1),
+            FacilitatorMode::Okx(okx) => {
+                let bucket = PgBucket::new(self.work()?, bucket_key(okx), rate, burst);
+                Limiter::new(rate, burst).shared(Arc::new(bucket))
+            }
+        };
+        Ok(Arc::new(limiter.counted(self.metrics.clone())))
+    }
+}
+
+/// OKX counts requests by API key. Only a part of its hash is written down.
+fn bucket_key(okx: &OkxSettings) -> String {
+    let hash = Sha256::digest(okx.api_key.expose().as_bytes());
+    format!(
+        "okx:{}",
+        hash[..6]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    )
 }
 
 fn facilitator(settings: &FacilitatorSettings) -> Result<Arc<dyn Facilitator>, StartError> {
@@ -271,12 +333,4 @@ fn facilitator(settings: &FacilitatorSettings) -> Result<Arc<dyn Facilitator>, S
         FacilitatorMode::Okx(okx) => Arc::new(Okx::new(okx.clone(), Arc::new(SystemClock))?),
         FacilitatorMode::Mock => Arc::new(Mock),
     })
-}
-
-/// Mock mode sends nothing that would have to be limited.
-fn limiter(settings: &FacilitatorSettings) -> Limiter {
-    match settings.mode {
-        FacilitatorMode::Okx(_) => Limiter::new(settings.requests_per_second, settings.burst),
-        FacilitatorMode::Mock => Limiter::new(0.0, 1),
-    }
 }

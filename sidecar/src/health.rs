@@ -102,6 +102,7 @@ pub struct Health {
     pub listener: Component,
     /// The facilitator can be reached and takes our credentials.
     pub facilitator: Component,
+    breaker: Mutex<&'static str>,
 }
 
 impl Default for Health {
@@ -110,6 +111,7 @@ impl Default for Health {
             database: Component::new("database"),
             listener: Component::new("listener"),
             facilitator: Component::new("facilitator"),
+            breaker: Mutex::new("open"),
         }
     }
 }
@@ -118,6 +120,16 @@ impl Health {
     /// All components.
     pub fn components(&self) -> [&Component; 3] {
         [&self.database, &self.listener, &self.facilitator]
+    }
+
+    /// The state of the circuit breaker in front of the facilitator, in a word.
+    pub fn breaker(&self) -> &'static str {
+        *self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows the breaker.
+    pub fn set_breaker(&self, state: &'static str) {
+        *self.breaker.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
 

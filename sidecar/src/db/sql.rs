@@ -20,6 +20,22 @@ pub(super) const EXTEND: &str =
 /// Hands claims back that were not sent.
 pub(super) const RELEASE: &str = "SELECT id FROM x402.release($1, $2) AS id";
 
+/// Tokens of the request limit that sidecars share; its row is locked for this statement only.
+pub(super) const TAKE_TOKENS: &str = "SELECT granted, wait_ms FROM x402.take_tokens($1, $2, $3, $4)";
+
+/// Nobody sends for a while.
+pub(super) const HOLD_TOKENS: &str = "SELECT x402.hold_tokens($1, $2)";
+
+/// Open payments, for the metrics. Age is that of the oldest among the thousand that are claimed next, by index
+/// `x402.queue_by_expiry`; the arrival is a payment's first event, by index `x402.events_by_payment`.
+pub(super) const FIGURES: &str = "
+SELECT q.status, pg_catalog.count(*) AS payments, CASE q.status WHEN 'pending' THEN (
+  SELECT EXTRACT(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(arrived.at))::float8
+  FROM (SELECT payment_id FROM x402.queue WHERE status = 'pending' ORDER BY valid_before LIMIT 1000) AS next,
+    LATERAL (SELECT at FROM x402.events e WHERE e.payment_id = next.payment_id ORDER BY e.id LIMIT 1) AS arrived
+) END AS oldest
+FROM x402.queue q GROUP BY q.status";
+
 /// How long the dispatcher may sleep.
 pub(super) const NEXT_DUE: &str = "SELECT x402.next_due($1) AS ms";
 

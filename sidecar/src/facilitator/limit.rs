@@ -1,138 +1,230 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-/// Token bucket: so many requests per second on average, so many at once after a quiet time.
+use super::tokens::Tokens;
+use crate::metrics::Metrics;
+use crate::settle::Bucket;
+use crate::tasks::Part;
+
+/// How long tokens of the shared bucket that were not used are kept: the next payment usually comes soon, and
+/// takes them without asking the database.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long the shared bucket may take to answer before this process goes by its own.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest pause that a facilitator's `Retry-After` can demand.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// Waiters come apart by up to this share of their wait, or they would all ask at the same moment.
+const SPREAD: f64 = 0.2;
+
+/// So many requests per second on average, so many at once after a quiet time: for this process, or for all
+/// that share a database.
 pub struct Limiter {
     rate: f64,
-    burst: f64,
+    burst: usize,
     state: Mutex<State>,
+    shared: Option<Arc<dyn Bucket>>,
+    kept: Notify,
+    metrics: Option<Arc<Metrics>>,
 }
 
 struct State {
-    tokens: f64,
-    /// When `tokens` was true; lies ahead while paused.
-    at: Instant,
+    /// This process's own bucket; with a shared one, used only while that one cannot be asked.
+    own: Tokens,
+    /// Taken from the shared bucket and not used yet.
+    unused: usize,
+    /// Nothing goes before this.
+    paused_until: Instant,
+    /// Whether the shared bucket could be asked last time.
+    alone: bool,
 }
 
 impl Limiter {
     /// A full bucket. `rate` is requests per second, 0 is no limit.
     pub fn new(rate: f64, burst: usize) -> Self {
-        let burst = f64::from(u32::try_from(burst).unwrap_or(u32::MAX));
+        let now = Instant::now();
         Self {
             rate,
             burst,
             state: Mutex::new(State {
-                tokens: burst,
-                at: Instant::now(),
+                own: Tokens::full(rate, burst, now),
+                unused: 0,
+                paused_until: now,
+                alone: false,
             }),
+            shared: None,
+            kept: Notify::new(),
+            metrics: None,
         }
     }
 
-    /// Takes up to `wanted` tokens and returns how many.
-    pub fn take(&self, wanted: usize) -> usize {
-        let mut state = self.filled();
-        if state.at > Instant::now() {
-            return 0;
+    /// The same, counted in a bucket that others share. Without a limit there is nothing to share.
+    #[must_use]
+    pub fn shared(self, bucket: Arc<dyn Bucket>) -> Self {
+        Self {
+            shared: (self.rate > 0.0).then_some(bucket),
+            ..self
         }
-        if self.rate == 0.0 {
-            return wanted;
+    }
+
+    /// The same, with waits counted.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
         }
-        let whole = state
-            .tokens
-            .floor()
-            .min(f64::from(u32::try_from(wanted).unwrap_or(u32::MAX)));
-        state.tokens -= whole;
-        whole as usize
+    }
+
+    /// Whether there is a limit at all.
+    pub fn is_limited(&self) -> bool {
+        self.rate > 0.0
+    }
+
+    /// Waits until at least one request may be sent; returns how many may, up to `wanted`.
+    pub async fn acquire(&self, wanted: usize) -> usize {
+        let asked = Instant::now();
+        loop {
+            match self.try_acquire(wanted).await {
+                Ok(granted) => {
+                    self.waited(asked.elapsed());
+                    return granted;
+                }
+                Err(wait) => sleep(wait).await,
+            }
+        }
+    }
+
+    /// Waits until one request may be sent, but no longer than `patience`.
+    ///
+    /// # Errors
+    /// The time that it would have taken.
+    pub async fn acquire_one_within(&self, patience: Duration) -> Result<(), Duration> {
+        let until = Instant::now() + patience;
+        loop {
+            match self.try_acquire(1).await {
+                Ok(_) => return Ok(()),
+                Err(wait) if Instant::now() + wait > until => return Err(wait),
+                Err(wait) => sleep(wait).await,
+            }
+        }
     }
 
     /// Returns tokens that were not used.
     pub fn give_back(&self, unused: usize) {
-        let mut state = self.filled();
-        state.tokens = (state.tokens + f64::from(u32::try_from(unused).unwrap_or(u32::MAX))).min(self.burst);
-    }
-
-    /// Lets nothing through for a while: the facilitator asked for it.
-    pub fn pause(&self, pause: Duration) {
-        let mut state = self.filled();
-        let until = Instant::now() + pause;
-        if until > state.at {
-            *state = State {
-                tokens: state.tokens.min(1.0),
-                at: until,
-            };
+        if unused == 0 || !self.is_limited() {
+            return;
         }
-    }
-
-    /// Time until the next token.
-    pub fn wait(&self) -> Duration {
-        let state = self.filled();
-        let paused = state.at.saturating_duration_since(Instant::now());
-        let missing = (1.0 - state.tokens).max(0.0);
-        if self.rate == 0.0 {
-            paused
+        let mut state = self.state();
+        if self.shared.is_some() && !state.alone {
+            state.unused += unused;
+            self.kept.notify_one();
         } else {
-            paused + Duration::from_secs_f64(missing / self.rate)
+            state.own.put_back(unused);
         }
     }
 
-    fn filled(&self) -> std::sync::MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if now > state.at {
-            let grown = now.duration_since(state.at).as_secs_f64() * self.rate;
-            *state = State {
-                tokens: (state.tokens + grown).min(self.burst),
-                at: now,
-            };
+    /// Lets nothing through for a while: the facilitator asked for it. Others that share the bucket are held
+    /// back as well.
+    pub async fn pause(&self, pause: Duration) {
+        let pause = pause.min(LONGEST_PAUSE);
+        {
+            let mut state = self.state();
+            let until = state.paused_until.max(Instant::now() + pause);
+            state.paused_until = until;
+            state.unused = 0;
+            state.own.pause(until);
         }
-        state
+        if let Some(bucket) = &self.shared {
+            // Whoever cannot be told finds out by a 429 of its own.
+            let _ = timeout(PATIENCE, bucket.hold(pause)).await;
+        }
+    }
+
+    /// Up to `wanted` tokens, or the time until it makes sense to ask again.
+    async fn try_acquire(&self, wanted: usize) -> Result<usize, Duration> {
+        {
+            let mut state = self.state();
+            let now = Instant::now();
+            if state.paused_until > now {
+                return Err(state.paused_until - now);
+            }
+            if !self.is_limited() {
+                return Ok(wanted);
+            }
+            if state.unused > 0 {
+                let granted = wanted.min(state.unused);
+                state.unused -= granted;
+                return Ok(granted);
+            }
+        }
+        let wanted = wanted.min(self.burst);
+        let Some(bucket) = &self.shared else {
+            return self.state().own.take(wanted, Instant::now());
+        };
+        match timeout(PATIENCE, bucket.take(wanted)).await {
+            Ok(Ok(granted)) => {
+                self.state().alone = false;
+                if granted.tokens > 0 {
+                    Ok(granted.tokens)
+                } else {
+                    Err(granted.wait.mul_f64(1.0 + SPREAD * rand::random::<f64>()))
+                }
+            }
+            Ok(Err(error)) => self.go_alone(wanted, &error.to_string()),
+            Err(_) => self.go_alone(wanted, "no answer"),
+        }
+    }
+
+    /// A database that cannot be asked must not stop what needs no database, such as the probe of the
+    /// facilitator; and it stops claims by itself.
+    fn go_alone(&self, wanted: usize, why: &str) -> Result<usize, Duration> {
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.alone, true) {
+            warn!(
+                why,
+                "the shared request limit cannot be asked; this process keeps to it by itself"
+            );
+        }
+        state.own.take(wanted, Instant::now())
+    }
+
+    fn waited(&self, wait: Duration) {
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| self.is_limited()) {
+            metrics.rate_limit_wait.observe(wait.as_secs_f64());
+        }
+    }
+
+    /// Puts what is left of the shared bucket's tokens back into it.
+    async fn put_back(&self) {
+        let unused = std::mem::take(&mut self.state().unused);
+        if let Some(bucket) = self.shared.as_ref().filter(|_| unused > 0) {
+            // Lost tokens only mean fewer requests.
+            let _ = timeout(PATIENCE, bucket.give_back(unused)).await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[tokio::test(start_paused = true)]
-    async fn a_burst_goes_at_once_and_then_one_a_second() {
-        let limiter = Limiter::new(1.0, 3);
-        assert_eq!(limiter.take(10), 3);
-        assert_eq!(limiter.take(1), 0);
-        assert_eq!(limiter.wait(), SECOND);
-        tokio::time::advance(SECOND).await;
-        assert_eq!(limiter.take(10), 1);
-        tokio::time::advance(60 * SECOND).await;
-        assert_eq!(limiter.take(10), 3, "a quiet minute gives no more than the burst");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn unused_tokens_can_be_given_back() {
-        let limiter = Limiter::new(1.0, 3);
-        let taken = limiter.take(3);
-        limiter.give_back(taken);
-        assert_eq!(limiter.take(3), 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_holds_even_without_a_limit() {
-        let limiter = Limiter::new(0.0, 1);
-        assert_eq!(limiter.take(1_000), 1_000);
-        limiter.pause(5 * SECOND);
-        limiter.pause(SECOND);
-        assert_eq!((limiter.take(1), limiter.wait()), (0, 5 * SECOND));
-        tokio::time::advance(5 * SECOND).await;
-        assert_eq!(limiter.take(1_000), 1_000);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_a_pause_requests_start_slowly() {
-        let limiter = Limiter::new(1.0, 3);
-        limiter.pause(5 * SECOND);
-        tokio::time::advance(5 * SECOND).await;
-        assert_eq!(limiter.take(3), 1);
+impl Part for Limiter {
+    /// Gives unused tokens back to the bucket that is shared: a moment after they were left over, and when
+    /// stopped.
+    async fn run(&self, stop: CancellationToken) {
+        let returning = async {
+            loop {
+                self.kept.notified().await;
+                sleep(LINGER).await;
+                self.put_back().await;
+            }
+        };
+        let _: Option<std::convert::Infallible> = stop.run_until_cancelled(returning).await;
+        self.put_back().await;
     }
 }

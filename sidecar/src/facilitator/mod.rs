@@ -4,7 +4,10 @@ mod call;
 mod limit;
 mod mock;
 mod okx;
+mod tokens;
 
+#[cfg(test)]
+mod limit_tests;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::health::Health;
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
 
 /// What the listener shows.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct Probes {
     pub health: Arc<Health>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Figures about the whole ledger, where there is one to ask.
+    pub gauges: Option<Arc<Gauges>>,
     /// Set once a stop has begun: a worker that takes no more payments is not ready.
     pub stopping: CancellationToken,
 }
@@ -86,6 +88,9 @@ async fn readyz(State(probes): State<Probes>) -> Response {
 }
 
 async fn metrics(State(probes): State<Probes>) -> impl IntoResponse {
+    if let Some(gauges) = &probes.gauges {
+        gauges.refresh().await;
+    }
     let form = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     (
         [(header::CONTENT_TYPE, form)],
@@ -120,6 +125,7 @@ mod tests {
         Probes {
             health: Arc::default(),
             metrics: Arc::default(),
+            gauges: None,
             stopping: CancellationToken::new(),
         }
     }

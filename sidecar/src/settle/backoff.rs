@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use insforge_protocol::okx::{NotSentCause, Outcome};
+use insforge_protocol::okx::{Class, NotSentCause, Outcome};
 
 /// First delay after a call that was certainly not sent.
 const UNSENT_BASE: Duration = Duration::from_millis(500);
@@ -55,6 +55,11 @@ pub fn after(outcome: &Outcome, attempt: u32, jitter: f64) -> Option<Duration> {
             cause: Credentials | Clock | Configuration,
             ..
         } => CONFIG_DELAY.mul_f64(1.0 + jitter),
+        // A server that broke is broken for everybody: whoever it answered so must not come back together.
+        Outcome::Unknown {
+            class: Class::Retryable,
+            ..
+        } => full_jitter(attempt, UNKNOWN_BASE, CAP, jitter),
         _ => half_jitter(attempt, UNKNOWN_BASE, CAP, jitter),
     })
 }
@@ -71,7 +76,6 @@ pub fn within(delay: Duration, left: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use insforge_protocol::okx::Class;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -122,6 +126,16 @@ mod tests {
             .map(|n| after(&unknown, n, 0.999).unwrap().as_secs_f64().round())
             .collect();
         assert_eq!(delays, [1.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn after_a_server_error_payments_come_back_spread_over_the_whole_delay() {
+        let broken = Outcome::Unknown {
+            tx_hash: None,
+            class: Class::Retryable,
+        };
+        let delay = |jitter| after(&broken, 3, jitter).unwrap();
+        assert_eq!((delay(0.0), delay(0.5)), (FLOOR, 4 * SECOND));
     }
 
     #[test]

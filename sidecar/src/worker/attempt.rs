@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use insforge_protocol::okx::{Class, HashStatus, NotSentCause, Outcome, Settlement};
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
-use super::{Core, Flight, Written};
+use super::{Core, Flight, Slot, Written};
 use crate::settle::{Claim, Order, Report, Situation};
 
 /// How long requests rest after a 429 that names no time.
@@ -18,11 +18,11 @@ pub(super) struct InFlight {
     pub(super) flight: Flight,
     attempt: u32,
     /// Held until the outcome is written, so that outcomes cannot pile up.
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl InFlight {
-    pub(super) fn new(claim: &Claim, flight: Flight, slot: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(claim: &Claim, flight: Flight, slot: Slot) -> Self {
         Self {
             flight,
             attempt: claim.attempt,
@@ -65,7 +65,7 @@ impl Core {
             .metrics
             .clock_offset
             .set(self.parts.facilitator.clock_offset_ms());
-        self.learn(&settlement);
+        self.learn(lease.id, &settlement).await;
         let situation = Situation {
             attempt: in_flight.attempt,
             left: order.left.saturating_sub(started.elapsed()),
@@ -159,26 +159,32 @@ impl Core {
     }
 
     /// What an outcome says about the facilitator rather than about the payment.
-    fn learn(&self, settlement: &Settlement) {
-        let gate = &self.parts.gate;
+    async fn learn(&self, payment: Uuid, settlement: &Settlement) {
+        let (gate, metrics) = (&self.parts.gate, &self.parts.metrics);
+        let outcome = &settlement.outcome;
+        metrics.attempt(outcome.class().map_or("none", Class::as_str));
         let reason = settlement.reason.as_deref().unwrap_or("no reason given");
-        match &settlement.outcome {
+        match outcome {
             outcome if outcome.is_config() => gate.close(&reason),
-            Outcome::NotSent {
-                cause: NotSentCause::Unreachable,
-                ..
-            } => gate.unreachable(&reason),
             Outcome::NotSent {
                 cause: NotSentCause::RateLimited,
                 retry_after,
             } => {
-                self.parts.limiter.pause(retry_after.unwrap_or(LIMITED));
+                self.parts.limiter.pause(retry_after.unwrap_or(LIMITED)).await;
             }
-            // Silence and server errors say nothing either way.
+            Outcome::NotSent {
+                cause: NotSentCause::Unreachable,
+                ..
+            } => {
+                gate.unreachable(&reason);
+                gate.failed(payment, &reason);
+            }
+            // Our own stop broke the call off.
+            _ if self.cut.is_cancelled() => {}
             Outcome::Unknown {
                 class: Class::Retryable,
                 ..
-            } => {}
+            } => gate.failed(payment, &reason),
             _ => gate.worked(),
         }
     }

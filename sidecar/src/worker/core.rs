@@ -5,6 +5,7 @@ use insforge_protocol::asset::VouchedDomain;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::admit::Admittance;
 use super::{Flights, Gate, Recorder};
 use crate::facilitator::{Facilitator, Limiter};
 use crate::metrics::Metrics;
@@ -38,7 +39,7 @@ pub struct Parts {
 /// The settler's shared state; dispatcher and payments in flight work on it.
 pub struct Core {
     pub(super) parts: Parts,
-    pub(super) slots: Arc<Semaphore>,
+    pub(super) admittance: Admittance,
     /// Payments in flight.
     pub(super) payments: TaskGroup,
     /// Set when nothing new may be started: claims are handed back.
@@ -52,7 +53,11 @@ impl Core {
     /// Puts the parts together; nothing runs yet.
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
-            slots: Arc::new(Semaphore::new(parts.concurrency)),
+            admittance: Admittance {
+                gate: parts.gate.clone(),
+                limiter: parts.limiter.clone(),
+                slots: Arc::new(Semaphore::new(parts.concurrency)),
+            },
             parts,
             payments: TaskGroup::default(),
             draining: CancellationToken::new(),

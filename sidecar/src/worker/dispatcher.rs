@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace};
@@ -12,9 +11,6 @@ use crate::bell::Bell;
 use crate::settle::{Claim, LedgerError};
 use crate::tasks::Part;
 
-/// How long the dispatcher lets slots gather once all were taken: outcomes are written in batches, so
-/// slots come free in batches too, and one claim for all of them is cheaper than one for each.
-const GATHER: Duration = Duration::from_millis(1);
 /// How long a stop waits for the answer to a claim.
 const LAST_CLAIM: Duration = Duration::from_secs(1);
 
@@ -38,53 +34,69 @@ impl Dispatcher {
         }
     }
 
-    /// One look at the queue. An idle poll costs one query: it claims only if something is due.
+    /// One look at the queue. An idle look costs one query: it claims only if something is due. Only the bell
+    /// and the clock say so with enough certainty to claim without asking.
     async fn look(&self, wake: Wake, stop: &CancellationToken) -> Result<Look, LedgerError> {
         self.core.parts.metrics.wakeup(wake.as_str());
-        if wake == Wake::Poll {
-            let due = self.core.parts.ledger.next_due().await?;
-            if due.is_none_or(|due| !due.is_zero()) {
-                return Ok(Look { claimed: 0, due });
-            }
+        if matches!(wake, Wake::Poll | Wake::Again)
+            && let Some(nothing_due) = self.nothing_due(0).await?
+        {
+            return Ok(nothing_due);
         }
-        let claimed = self.claim_until_empty(stop).await?;
-        Ok(Look {
-            claimed,
-            due: self.core.parts.ledger.next_due().await?,
-        })
+        self.claim_until_empty(stop).await
     }
 
-    /// Claims until fewer come than were asked for.
-    async fn claim_until_empty(&self, stop: &CancellationToken) -> Result<usize, LedgerError> {
+    /// What a look found that claimed so many payments; `None` if more are due.
+    async fn nothing_due(&self, claimed: usize) -> Result<Option<Look>, LedgerError> {
+        let due = self.core.parts.ledger.next_due().await?;
+        let nothing = due.is_none_or(|due| !due.is_zero());
+        Ok(nothing.then_some(Look { claimed, due }))
+    }
+
+    /// Claims until fewer come than were asked for. Where requests are limited it begins with one, and goes on
+    /// only if more are due: a request that is taken and not used is one that another worker waits for.
+    async fn claim_until_empty(&self, stop: &CancellationToken) -> Result<Look, LedgerError> {
         let parts = &self.core.parts;
+        let limited = parts.limiter.is_limited();
+        let mut most = if limited { 1 } else { parts.batch };
         let mut total = 0;
         loop {
-            let Some(mut slots) = stop.run_until_cancelled(self.admit()).await else {
-                return Ok(total);
+            let admitted = self.core.admittance.admit(most);
+            let Some(mut admission) = stop.run_until_cancelled(admitted).await else {
+                break;
             };
-            let asked = slots.num_permits();
-            let claimed = self.claim(asked, stop).await;
-            let unused = asked.saturating_sub(claimed.as_ref().map_or(0, Vec::len));
-            parts.limiter.give_back(unused);
-            let claims = claimed?;
+            let asked = admission.count();
+            let claims = self.claim(asked, stop).await?;
             let claimed = claims.len();
             parts.metrics.claims.inc_by(claimed as u64);
-            total += claimed;
             // The database never returns more than it was asked for; if it did, their leases would run out.
             let claims: Vec<_> = claims
                 .into_iter()
-                .filter_map(|claim| Some((claim, slots.split(1)?)))
+                .filter_map(|claim| Some((claim, admission.slot()?)))
                 .collect();
             if !claims.is_empty() {
                 self.core
                     .payments
                     .spawn("launch", self.core.clone().launch(claims));
             }
+            let first = total == 0;
+            total += claimed;
             if claimed < asked {
-                return Ok(total);
+                break;
             }
+            if limited
+                && first
+                && let Some(look) = self.nothing_due(total).await?
+            {
+                return Ok(look);
+            }
+            most = (most * 2).min(parts.batch);
             parts.metrics.wakeup(Wake::Drain.as_str());
         }
+        Ok(Look {
+            claimed: total,
+            due: self.core.parts.ledger.next_due().await?,
+        })
     }
 
     /// A claim is not given up at once when a stop comes: it may be committed already, and its payments
@@ -98,35 +110,6 @@ impl Dispatcher {
             biased;
             claims = self.core.parts.ledger.claim(batch) => claims,
             () = patience => Err(LedgerError::Unavailable("stopped while claiming".to_owned())),
-        }
-    }
-
-    /// Waits until at least one payment may be started and takes slots and tokens for as many as may.
-    async fn admit(&self) -> OwnedSemaphorePermit {
-        let (parts, slots) = (&self.core.parts, &self.core.slots);
-        loop {
-            parts.gate.opened().await;
-            let all_taken = slots.available_permits() == 0;
-            // The semaphore is never closed; if it were, nothing may be started any more.
-            let Ok(mut permit) = slots.clone().acquire_owned().await else {
-                return std::future::pending().await;
-            };
-            if all_taken {
-                sleep(GATHER).await;
-            }
-            let more = slots.available_permits().min(parts.batch.saturating_sub(1));
-            if let Ok(more) = slots
-                .clone()
-                .try_acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX))
-            {
-                permit.merge(more);
-            }
-            let tokens = parts.limiter.take(permit.num_permits());
-            if let Some(admitted) = permit.split(tokens).filter(|_| tokens > 0) {
-                return admitted;
-            }
-            drop(permit);
-            sleep(parts.limiter.wait()).await;
         }
     }
 }

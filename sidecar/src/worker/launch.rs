@@ -1,11 +1,10 @@
 use std::sync::Arc;
 
 use insforge_protocol::okx::Class;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, info, warn};
 
 use super::attempt::InFlight;
-use super::{Core, Flight};
+use super::{Core, Flight, Slot};
 use crate::settle::{Claim, Decision, Lease, Order, Report, decide};
 
 /// Claims judged between two chances for other tasks to run; a judgement recovers a public key.
@@ -20,7 +19,7 @@ struct Ready {
 impl Core {
     /// Judges claims and starts what follows for each: a call, or the record of a decision. All intents of
     /// a batch are committed together.
-    pub(super) async fn launch(self: Arc<Self>, claims: Vec<(Claim, OwnedSemaphorePermit)>) {
+    pub(super) async fn launch(self: Arc<Self>, claims: Vec<(Claim, Slot)>) {
         let mut ready = Vec::new();
         for (index, (claim, slot)) in claims.into_iter().enumerate() {
             if index % JUDGED_AT_ONCE == JUDGED_AT_ONCE - 1 {

@@ -5,6 +5,7 @@
 //!     ▲ wakes by bell, due time, poll        heartbeat keeps the leases of everything in between
 //! ```
 
+mod admit;
 mod attempt;
 mod core;
 mod dispatcher;
@@ -19,10 +20,11 @@ mod recorder;
 #[cfg(test)]
 mod tests;
 
+pub use admit::Slot;
 pub use core::{Core, Parts};
 pub use dispatcher::Dispatcher;
 pub use flights::{Flight, Flights};
-pub use gate::Gate;
+pub use gate::{Cause, Gate, State};
 pub use heartbeat::Heartbeat;
 pub use plan::Wake;
 pub use probe::Probe;

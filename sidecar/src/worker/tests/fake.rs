@@ -276,6 +276,8 @@ pub(super) enum Act {
     BadKey,
     /// The key is good for questions but not for settling.
     NoPermission,
+    /// The call breaks after it was sent: HTTP 502.
+    Break,
     /// Never answers.
     Hang,
 }
@@ -287,6 +289,8 @@ pub(super) struct FakeFacilitator {
     /// When each call came, and for which payment.
     pub(super) calls: Mutex<Vec<(Instant, Uuid)>>,
     pub(super) refuses_us: Mutex<bool>,
+    /// Questions that settle nothing are not answered either.
+    pub(super) silent: Mutex<bool>,
     /// Time a call takes.
     pub(super) latency: Mutex<Duration>,
 }
@@ -322,6 +326,10 @@ impl FakeFacilitator {
                 *self.refuses_us.lock().unwrap() = true;
                 not_sent(NotSentCause::Credentials, None)
             }
+            Act::Break => Outcome::Unknown {
+                tx_hash: None,
+                class: Class::Retryable,
+            },
             Act::NoPermission => not_sent(NotSentCause::Credentials, None),
             Act::Hang => std::future::pending().await,
         };
@@ -349,13 +357,15 @@ impl Facilitator for FakeFacilitator {
     }
 
     fn supported(&self) -> BoxFuture<'_, Result<Vec<Kind>, NoAnswer>> {
-        let refused = *self.refuses_us.lock().unwrap();
-        let answer = if refused {
-            Err(NoAnswer {
-                class: Class::Config,
-                reason: "bad key".to_owned(),
-                retry_after: None,
-            })
+        let no_answer = |class, reason: &str| NoAnswer {
+            class,
+            reason: reason.to_owned(),
+            retry_after: None,
+        };
+        let answer = if *self.refuses_us.lock().unwrap() {
+            Err(no_answer(Class::Config, "bad key"))
+        } else if *self.silent.lock().unwrap() {
+            Err(no_answer(Class::Retryable, "HTTP 502"))
         } else {
             Ok(Vec::new())
         };

@@ -1,5 +1,6 @@
 //! The settler over a ledger and a facilitator in memory, with the clock standing still.
 
+mod breaker;
 mod dispatch;
 mod fake;
 mod lease;
@@ -61,7 +62,7 @@ impl Settler {
             Arc::default(),
         );
         let gate = Arc::new(Gate::new(health.clone()));
-        let limiter = Arc::new(Limiter::new(limits.rate, limits.burst));
+        let limiter = Arc::new(Limiter::new(limits.rate, limits.burst).counted(metrics.clone()));
         let recorder = Arc::new(Recorder::new(ledger.clone(), metrics.clone(), limits.batch));
         let heartbeat = Heartbeat::new(ledger.clone(), Arc::clone(&flights), metrics.clone(), LEASE);
         let probe = Probe::new(facilitator.clone(), gate.clone(), limiter.clone(), SECOND);

@@ -1,6 +1,3 @@
-//! The table of metrics. What is not in it is not exposed, and everything in it is exposed from the first
-//! scrape on: labels are a fixed set, so a series that never happened reads 0 instead of being absent.
-
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -8,110 +5,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::table::{
+    BREAKER, CLASSES, DECISIONS, EXCHANGES, FETCHES, FINALITY, METRICS, Metric, OPEN, OUTCOMES, STATUSES,
+    WAITS, WAKES,
+};
 use crate::health::Health;
-
-/// One metric.
-#[derive(Debug, Clone, Copy)]
-pub struct Metric {
-    /// Name as exposed, without the suffixes of its kind (`_total`, `_bucket` …).
-    pub name: &'static str,
-    /// counter, gauge or histogram.
-    pub kind: &'static str,
-    /// Unit of the value.
-    pub unit: &'static str,
-    /// The label, if there is one, and every value it can have.
-    pub label: Option<(&'static str, &'static [&'static str])>,
-    /// What it counts.
-    pub help: &'static str,
-}
-
-const OUTCOMES: &[&str] = &[
-    "settled",
-    "submitted",
-    "accepted",
-    "refused",
-    "not_sent",
-    "unknown",
-];
-const STATUSES: &[&str] = &[
-    "pending",
-    "settling",
-    "submitted",
-    "settled",
-    "unknown",
-    "accepted",
-    "failed",
-    "expired",
-    "review",
-];
-const WAKES: &[&str] = &[
-    "start", "doorbell", "again", "listener", "due", "poll", "retry", "drain",
-];
-const COMPONENTS: &[&str] = &["database", "listener", "facilitator"];
-const DECISIONS: &[&str] = &[
-    "settled",
-    "submitted",
-    "resend",
-    "expired",
-    "failed",
-    "review",
-    "wait",
-];
-const WAITS: &[&str] = &[
-    "chain_down",
-    "chain_silent",
-    "disagreement",
-    "second_endpoint",
-    "not_final",
-    "in_flight",
-    "running_out",
-    "used_not_found",
-    "deferred",
-    "no_chain",
-    "attempts_spent",
-    "closed",
-];
-const FINALITY: &[&str] = &["confirmed", "reorganised"];
-
-const fn row(
-    name: &'static str,
-    kind: &'static str,
-    unit: &'static str,
-    label: Option<(&'static str, &'static [&'static str])>,
-    help: &'static str,
-) -> Metric {
-    Metric {
-        name,
-        kind,
-        unit,
-        label,
-        help,
-    }
-}
-
-/// Every metric.
-#[rustfmt::skip] // one row per metric reads as the table it is
-pub const METRICS: &[Metric] = &[
-    row("x402_claims", "counter", "payments", None, "Payments claimed"),
-    row("x402_settle_calls", "counter", "calls", Some(("outcome", OUTCOMES)), "Calls of the facilitator's settle, by outcome"),
-    row("x402_settle_call_seconds", "histogram", "seconds", None, "Duration of settle calls"),
-    row("x402_outcomes_recorded", "counter", "payments", Some(("status", STATUSES)), "Outcomes recorded, by the status they led to"),
-    row("x402_outcomes_stale", "counter", "payments", None, "Outcomes discarded because the lease was lost"),
-    row("x402_outcomes_refused", "counter", "payments", None, "Outcomes that the database refused; a person must look"),
-    row("x402_finish_batch_size", "histogram", "payments", None, "Outcomes recorded in one commit"),
-    row("x402_leases_lost", "counter", "leases", None, "Leases lost to expiry or another worker"),
-    row("x402_in_flight", "gauge", "payments", None, "Payments claimed and not yet recorded"),
-    row("x402_wakeups", "counter", "wakeups", Some(("reason", WAKES)), "Looks at the queue, by why"),
-    row("x402_component_up", "gauge", "boolean", Some(("component", COMPONENTS)), "Whether a component works"),
-    row("x402_facilitator_clock_offset_milliseconds", "gauge", "milliseconds", None, "How far our clock was found behind the facilitator's"),
-    row("x402_reconcile_decisions", "counter", "looks", Some(("decision", DECISIONS)), "Looks at open payments, by what was decided"),
-    row("x402_reconcile_waits", "counter", "looks", Some(("reason", WAITS)), "Looks at open payments that decided nothing, by why"),
-    row("x402_finality_changes", "counter", "payments", Some(("change", FINALITY)), "Settled payments whose finality rose, or whose block was reorganised away"),
-    row("x402_scan_found", "counter", "payments", None, "Payments that the scan of incoming transfers moved"),
-    row("x402_scan_next_block", "gauge", "blocks", None, "Next block to be scanned for incoming transfers, where this process scans"),
-    row("x402_chain_endpoints_up", "gauge", "endpoints", None, "Chain endpoints whose last answer was one"),
-    row("x402_token_domain_mismatches", "gauge", "tokens", None, "Tokens whose DOMAIN_SEPARATOR() is not the one payments are judged by; they are not settled"),
-];
 
 type Labels = [(&'static str, &'static str); 1];
 
@@ -121,6 +19,7 @@ pub struct Metrics {
     /// `x402_claims`
     pub claims: Counter,
     settle_calls: Family<Labels, Counter>,
+    attempts: Family<Labels, Counter>,
     /// `x402_settle_call_seconds`
     pub settle_seconds: Histogram,
     recorded: Family<Labels, Counter>,
@@ -135,9 +34,21 @@ pub struct Metrics {
     /// `x402_in_flight`
     pub in_flight: Gauge,
     wakeups: Family<Labels, Counter>,
+    /// `x402_rate_limit_wait_seconds`
+    pub rate_limit_wait: Histogram,
+    breaker: Family<Labels, Gauge>,
+    open: Family<Labels, Gauge>,
+    /// `x402_oldest_pending_seconds`
+    pub oldest_pending: Gauge,
+    /// `x402_ledger_figures_age_seconds`
+    pub figures_age: Gauge,
     component_up: Family<Labels, Gauge>,
     /// `x402_facilitator_clock_offset_milliseconds`
     pub clock_offset: Gauge,
+    exchanges: Family<Labels, Counter>,
+    /// `insforge_token_exchange_seconds`
+    pub exchange_seconds: Histogram,
+    jwks_fetches: Family<Labels, Counter>,
     decisions: Family<Labels, Counter>,
     waits: Family<Labels, Counter>,
     finality: Family<Labels, Counter>,
@@ -156,11 +67,15 @@ impl Default for Metrics {
         let seconds = [
             0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
         ];
+        let brief = [
+            0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0, 10.0,
+        ];
         let sizes = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
         let mut metrics = Self {
             registry: Registry::default(),
             claims: Counter::default(),
             settle_calls: Family::default(),
+            attempts: Family::default(),
             settle_seconds: Histogram::new(seconds),
             recorded: Family::default(),
             stale: Counter::default(),
@@ -169,8 +84,16 @@ impl Default for Metrics {
             leases_lost: Counter::default(),
             in_flight: Gauge::default(),
             wakeups: Family::default(),
+            rate_limit_wait: Histogram::new(seconds),
+            breaker: Family::default(),
+            open: Family::default(),
+            oldest_pending: Gauge::default(),
+            figures_age: Gauge::default(),
             component_up: Family::default(),
             clock_offset: Gauge::default(),
+            exchanges: Family::default(),
+            exchange_seconds: Histogram::new(brief),
+            jwks_fetches: Family::default(),
             decisions: Family::default(),
             waits: Family::default(),
             finality: Family::default(),
@@ -192,6 +115,7 @@ impl Metrics {
             match name {
                 "x402_claims" => registry.register(name, help, self.claims.clone()),
                 "x402_settle_calls" => registry.register(name, help, filled(&self.settle_calls, metric)),
+                "x402_attempts" => registry.register(name, help, filled(&self.attempts, metric)),
                 "x402_settle_call_seconds" => registry.register(name, help, self.settle_seconds.clone()),
                 "x402_outcomes_recorded" => registry.register(name, help, filled(&self.recorded, metric)),
                 "x402_outcomes_stale" => registry.register(name, help, self.stale.clone()),
@@ -200,6 +124,11 @@ impl Metrics {
                 "x402_leases_lost" => registry.register(name, help, self.leases_lost.clone()),
                 "x402_in_flight" => registry.register(name, help, self.in_flight.clone()),
                 "x402_wakeups" => registry.register(name, help, filled(&self.wakeups, metric)),
+                "x402_rate_limit_wait_seconds" => registry.register(name, help, self.rate_limit_wait.clone()),
+                "x402_breaker_state" => registry.register(name, help, filled(&self.breaker, metric)),
+                "x402_open_payments" => registry.register(name, help, filled(&self.open, metric)),
+                "x402_oldest_pending_seconds" => registry.register(name, help, self.oldest_pending.clone()),
+                "x402_ledger_figures_age_seconds" => registry.register(name, help, self.figures_age.clone()),
                 "x402_component_up" => registry.register(name, help, filled(&self.component_up, metric)),
                 "x402_facilitator_clock_offset_milliseconds" => {
                     registry.register(name, help, self.clock_offset.clone());
@@ -213,6 +142,11 @@ impl Metrics {
                 "x402_token_domain_mismatches" => {
                     registry.register(name, help, self.domain_mismatches.clone());
                 }
+                "insforge_token_exchanges" => registry.register(name, help, filled(&self.exchanges, metric)),
+                "insforge_token_exchange_seconds" => {
+                    registry.register(name, help, self.exchange_seconds.clone());
+                }
+                "insforge_jwks_fetches" => registry.register(name, help, filled(&self.jwks_fetches, metric)),
                 // A row that nothing counts; the test of this module finds it.
                 _ => {}
             }
@@ -222,6 +156,18 @@ impl Metrics {
     /// Counts a call of settle by outcome.
     pub fn settle_call(&self, outcome: &str) {
         count(&self.settle_calls, "outcome", OUTCOMES, outcome);
+    }
+
+    /// Counts a call of settle by the class of what went wrong; `none` if nothing did.
+    pub fn attempt(&self, class: &str) {
+        count(&self.attempts, "class", CLASSES, class);
+    }
+
+    /// Sets how many payments of the whole ledger are in a status.
+    pub fn set_open(&self, status: &str, payments: i64) {
+        if let Some(word) = OPEN.iter().find(|known| **known == status) {
+            self.open.get_or_create(&[("status", *word)]).set(payments);
+        }
     }
 
     /// Counts a recorded outcome by the status it led to.
@@ -249,6 +195,16 @@ impl Metrics {
         count(&self.finality, "change", FINALITY, change);
     }
 
+    /// Counts a token that was exchanged, or refused and why.
+    pub fn token_exchange(&self, result: &str) {
+        count(&self.exchanges, "result", EXCHANGES, result);
+    }
+
+    /// Counts a fetch of a provider's keys.
+    pub fn jwks_fetch(&self, result: &str) {
+        count(&self.jwks_fetches, "result", FETCHES, result);
+    }
+
     /// Everything in Prometheus' text form (OpenMetrics 1.0).
     pub fn render(&self, health: &Health) -> String {
         for component in health.components() {
@@ -256,6 +212,12 @@ impl Metrics {
                 .component_up
                 .get_or_create(&[("component", component.name())]);
             up.set(i64::from(component.is_up()));
+        }
+        for state in BREAKER {
+            let is = health.breaker() == *state;
+            self.breaker
+                .get_or_create(&[("state", *state)])
+                .set(i64::from(is));
         }
         let mut text = String::new();
         // Writing into a String does not fail.
@@ -286,8 +248,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use insforge_protocol::evidence::Wait;
-    use insforge_protocol::ledger::Status;
+    use insforge_protocol::jwt::TokenError;
 
     #[test]
     fn the_endpoint_lists_exactly_the_table() {
@@ -306,22 +267,28 @@ mod tests {
         let text = Metrics::default().render(&Health::default());
         for metric in METRICS {
             for value in metric.label.map_or(&[][..], |(_, values)| values) {
-                assert!(
-                    text.contains(&format!("=\"{value}\"}} 0")),
-                    "{} {value}: {text}",
-                    metric.name
-                );
+                let series = text
+                    .lines()
+                    .find(|line| line.starts_with(metric.name) && line.contains(&format!("=\"{value}\"}} ")));
+                assert!(series.is_some(), "{} {value}: {text}", metric.name);
             }
         }
     }
 
     #[test]
-    fn statuses_are_those_of_the_ledger_and_other_words_make_no_series() {
-        assert_eq!(STATUSES, Status::ALL.map(Status::as_str));
-        assert_eq!(WAITS, Wait::ALL.map(Wait::as_str));
+    fn every_reason_a_token_can_fail_for_is_counted() {
+        for error in TokenError::ALL {
+            assert!(EXCHANGES.contains(&error.name()), "{}", error.name());
+        }
+    }
+
+    #[test]
+    fn words_that_are_not_in_the_table_make_no_series() {
         let metrics = Metrics::default();
         metrics.recorded("settled");
         metrics.recorded("made up");
+        metrics.attempt("made up");
+        metrics.set_open("made up", 7);
         let text = metrics.render(&Health::default());
         assert!(
             text.contains("x402_outcomes_recorded_total{status=\"settled\"} 1"),
