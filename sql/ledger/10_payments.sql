@@ -95,12 +95,14 @@ BEGIN
   EXECUTE format('CREATE POLICY x402_exposed_read ON %s FOR SELECT
     USING ((SELECT x402._exposure()) = ''public'' OR (SELECT x402._exposure()) = ''payer''
            AND payer_address = pg_catalog.lower((SELECT insforge.requesting_user_id())))', ledger);
+  -- Privileges on columns go with those on the table, and what a grantee has granted on goes with his own.
   FOR grantee IN
     SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
-    FROM pg_class c, aclexplode(c.relacl) a
+    FROM pg_class c, LATERAL (
+      SELECT c.relacl AS acl UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid = c.oid) g, aclexplode(g.acl) a
     WHERE c.oid = ledger AND a.grantee <> c.relowner
   LOOP
-    EXECUTE format('REVOKE ALL ON %s FROM %s', ledger, grantee);
+    EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', ledger, grantee);
   END LOOP;
   -- The guide's server code inserts with InsForge's API key, which is this role.
   IF to_regrole('project_admin') IS NOT NULL THEN

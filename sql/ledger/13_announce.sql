@@ -3,9 +3,9 @@
 
 -- Publishes to InsForge's realtime channel where it exists. The ledger's owner calls it, so it must be
 -- somebody trusted who made it: a schema `realtime` that an ordinary role created is not used.
--- A failing dashboard must not hold up a payment: errors become warnings.
+-- A failing dashboard must not hold up a payment: errors become warnings, and so does a locked table.
 CREATE FUNCTION x402._publish(event text, payment jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '250ms' AS $fn$
 BEGIN
   PERFORM FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
   WHERE p.oid = to_regprocedure('realtime.publish(text,text,jsonb)') AND r.rolsuper;
@@ -15,7 +15,7 @@ BEGIN
   BEGIN
     EXECUTE 'SELECT realtime.publish($1, $2, $3)'
       USING 'x402_payments', event, jsonb_build_object('new', payment);
-  EXCEPTION WHEN OTHERS THEN
+  EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
     RAISE WARNING 'realtime.publish failed: % (%)', SQLERRM, SQLSTATE;
   END;
 END $fn$;

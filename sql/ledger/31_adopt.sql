@@ -8,8 +8,9 @@ DECLARE
   adopted bigint;
 BEGIN
   PERFORM x402._check_adoptable(ledger);
-  was_public := EXISTS (SELECT FROM pg_policy WHERE polrelid = ledger AND polname = 'public_read');
   EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', ledger);
+  PERFORM x402._refuse_foreign_code(ledger);
+  was_public := EXISTS (SELECT FROM pg_policy WHERE polrelid = ledger AND polname = 'public_read');
   PERFORM x402._strip_guide(ledger);
   PERFORM x402._widen_ledger(ledger);
   PERFORM x402._backfill_ledger(ledger);
@@ -19,14 +20,16 @@ BEGIN
     RAISE WARNING 'the ledger was readable by everybody and still is'
       USING HINT = 'SELECT x402.expose_ledger(''none'') or (''payer'') ends that.';
   END IF;
+  PERFORM x402._tell_leftovers(ledger);
   EXECUTE format('SELECT count(*) FROM %s', ledger) INTO adopted;
   RETURN adopted;
 END $fn$;
 COMMENT ON FUNCTION x402.adopt_ledger() IS
 'Makes the x402_payments table of InsForge''s guide the ledger, in place and with its rows, and returns how
 many. VOLATILE, PARALLEL UNSAFE. Errors: 42501 unless the caller is a superuser (the table
-changes owner), 42P01 without the table, 55000 where it is the ledger already, 42703 where
-it is not the guide''s table, 23505 where two rows have one transaction. Execute: superusers.';
+changes owner), 42P01 without the table, 55000 where it is the ledger already or runs code of
+a role that is no superuser, 42703 where it is not the guide''s table, 23505 where two rows have one transaction,
+23514 where a row has a status that the ledger does not know. Execute: superusers.';
 
 CREATE FUNCTION x402._check_adoptable(ledger regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
@@ -62,7 +65,7 @@ RETURN EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ledger AND tgname = 'x402_
                AND tgfoid = 'x402._guard_payment'::regproc);
 
 -- The guide's trigger, policy and unique constraint: ours take their place. Triggers of the user are
--- off while rows are completed, for they would run with the rights of a superuser.
+-- switched off, for they would run with the rights of a superuser from now on.
 CREATE FUNCTION x402._strip_guide(ledger regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
 DECLARE
@@ -79,4 +82,49 @@ BEGIN
   LOOP
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', ledger, item);
   END LOOP;
+END $fn$;
+
+-- What a table computes or rewrites is done with the rights of whoever writes or owns it, from now on a
+-- superuser: code of other roles must not be part of it.
+CREATE FUNCTION x402._refuse_foreign_code(ledger regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  foreign_code text;
+BEGIN
+  SELECT string_agg(pg_describe_object(f.classid, f.objid, 0), ', ') INTO foreign_code FROM (
+    SELECT 'pg_rewrite'::regclass AS classid, r.oid AS objid FROM pg_rewrite r WHERE r.ev_class = ledger
+    UNION ALL
+    SELECT 'pg_class'::regclass, i.inhrelid FROM pg_inherits i WHERE i.inhparent = ledger
+    UNION
+    SELECT e.classid, e.objid FROM (
+      SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = ledger
+      UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = ledger
+      UNION ALL SELECT 'pg_class'::regclass, indexrelid FROM pg_index WHERE indrelid = ledger) e (classid, objid)
+    JOIN pg_depend d ON d.classid = e.classid AND d.objid = e.objid AND d.refclassid = 'pg_proc'::regclass
+    JOIN pg_proc p ON p.oid = d.refobjid JOIN pg_roles r ON r.oid = p.proowner AND NOT r.rolsuper) f;
+  IF foreign_code IS NOT NULL THEN
+    RAISE object_not_in_prerequisite_state USING
+      MESSAGE = 'code of others would run with the rights of the ledger''s owner: ' || foreign_code,
+      HINT = 'Drop it, then adopt the ledger.';
+  END IF;
+END $fn$;
+
+-- What an adopted table keeps and a fresh one does not have.
+CREATE FUNCTION x402._tell_leftovers(ledger regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  names text;
+BEGIN
+  SELECT string_agg(quote_ident(tgname), ', ') INTO names FROM pg_trigger
+  WHERE tgrelid = ledger AND NOT tgisinternal AND tgenabled = 'D';
+  IF names IS NOT NULL THEN
+    RAISE WARNING 'triggers of your own are switched off: %', names
+      USING HINT = 'They would run with the rights of the ledger''s owner. ALTER TABLE ... ENABLE TRIGGER where that is wanted.';
+  END IF;
+  SELECT string_agg(quote_ident(polname), ', ') INTO names FROM pg_policy
+  WHERE polrelid = ledger AND polname NOT IN ('x402_sidecar_read', 'x402_exposed_read');
+  IF names IS NOT NULL THEN
+    RAISE WARNING 'policies of your own stay and may let in more than x402.expose_ledger() says: %', names
+      USING HINT = 'Drop those that are not wanted: DROP POLICY ... ON @extschema@.x402_payments.';
+  END IF;
 END $fn$;
