@@ -10,15 +10,13 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::logs::LogFilter;
-use super::{Rpc, RpcError};
+use super::{ChainSettings, Rpc, RpcError};
 use crate::health::Component;
 
 /// `authorizationState(address,bytes32)` (EIP-3009).
 const AUTHORIZATION_STATE: &str = "0xe94a0102";
 /// `DOMAIN_SEPARATOR()` (EIP-2612, and every EIP-3009 token in use).
 const DOMAIN_SEPARATOR: &str = "0x3644e515";
-/// How long heads are used again: blocks come every second, and many payments are looked at together.
-const HEADS_AGE: Duration = Duration::from_millis(500);
 /// How long an endpoint of another chain is left alone before it is asked again.
 const WRONG_CHAIN_REST: Duration = Duration::from_secs(60);
 
@@ -50,6 +48,7 @@ pub struct Endpoint {
     health: Component,
     checked: Mutex<Checked>,
     heads: Mutex<Option<(Instant, Heads)>>,
+    heads_age: Duration,
     final_depth: Option<u64>,
     /// Blocks that the provider was found to allow in one search of logs.
     pub(super) log_range: AtomicU64,
@@ -58,16 +57,17 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// An endpoint that is to serve `network`; it is asked for that at its first use.
-    pub fn new(rpc: Rpc, network: Network, log_range: u64, final_depth: Option<u64>) -> Self {
+    pub fn new(rpc: Rpc, network: Network, settings: &ChainSettings) -> Self {
         Self {
             rpc,
             network,
             health: Component::new("chain"),
             checked: Mutex::new(Checked::No),
             heads: Mutex::new(None),
-            final_depth,
-            log_range: AtomicU64::new(log_range),
-            log_range_limit: log_range,
+            heads_age: settings.heads_age,
+            final_depth: settings.final_depth,
+            log_range: AtomicU64::new(settings.log_range),
+            log_range_limit: settings.log_range,
         }
     }
 
@@ -151,12 +151,12 @@ impl Endpoint {
         self.block(At::Number(number)).await
     }
 
-    /// The chain's ends, at most half a second old, and not older than a block of height `at_least` where that
+    /// The chain's ends, a moment old at most, and not older than a block of height `at_least` where that
     /// exists.
     pub async fn heads(&self, at_least: u64) -> Result<Heads, RpcError> {
         let mut kept = self.heads.lock().await;
         if let Some((read_at, heads)) = &*kept
-            && read_at.elapsed() < HEADS_AGE
+            && read_at.elapsed() < self.heads_age
             && heads.latest().number >= at_least
         {
             return Ok(*heads);

@@ -15,7 +15,7 @@ use insforge_protocol::evm::{self, Address, B256, U256};
 use insforge_protocol::x402::Network;
 use serde_json::{Value, json};
 
-use super::{Endpoint, Rpc};
+use super::{ChainSettings, Endpoint, Rpc};
 
 /// The payment of `settle::fixture`.
 pub(crate) const TOKEN: Address = address!("4ae46a509f6b1d9056937ba4500cb143933d2dc8");
@@ -209,7 +209,7 @@ impl Node {
 
     pub(crate) fn endpoint(&self) -> Endpoint {
         let rpc = Rpc::new(self.url.clone(), "node".to_owned(), Duration::from_secs(5), 0.0).unwrap();
-        Endpoint::new(rpc, Network::X_LAYER, 5_000, None)
+        Endpoint::new(rpc, Network::X_LAYER, &ChainSettings::default())
     }
 }
 

@@ -76,8 +76,7 @@ impl Endpoint {
                 }
                 Err(error) if last > next && error.may_be_range() => {
                     debug!(endpoint = self.label(), %error, blocks = last - next + 1, "asking for fewer blocks");
-                    self.log_range
-                        .store(((last - next + 1) / 2).max(1), Ordering::Relaxed);
+                    self.log_range.store((last - next).div_ceil(2), Ordering::Relaxed);
                 }
                 Err(error) => return Err(error),
             }

@@ -31,12 +31,7 @@ impl Chain {
         let labels = labels(&urls);
         let endpoint = |(url, label)| {
             let rpc = Rpc::new(url, label, settings.timeout, settings.requests_per_second)?;
-            Ok(Endpoint::new(
-                rpc,
-                network,
-                settings.log_range,
-                settings.final_depth,
-            ))
+            Ok(Endpoint::new(rpc, network, &settings))
         };
         let endpoints = urls
             .into_iter()

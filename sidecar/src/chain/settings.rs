@@ -16,6 +16,8 @@ pub struct ChainSettings {
     pub requests_per_second: f64,
     /// Blocks asked for in one search of logs; less is asked for where a provider allows less.
     pub log_range: u64,
+    /// How long the chain's heads are used again: blocks come every second, and many payments are looked at together.
+    pub heads_age: Duration,
     /// How settled a block must be before its transfer settles a payment.
     pub settle_at: Finality,
     /// Endpoints that must agree before a payment counts as settled.
@@ -31,6 +33,7 @@ impl Default for ChainSettings {
             timeout: Duration::from_secs(10),
             requests_per_second: 20.0,
             log_range: 5_000,
+            heads_age: Duration::from_millis(500),
             settle_at: Finality::Latest,
             proving: 1,
             final_depth: None,

@@ -249,7 +249,11 @@ async fn a_chain_without_tags_is_final_at_the_configured_depth() {
     let heads = node.endpoint().heads(0).await.unwrap();
     assert_eq!((heads.safe(), heads.finalized()), (None, None));
     let rpc = Rpc::new(node.url.clone(), "node".to_owned(), Duration::from_secs(5), 0.0).unwrap();
-    let deep = Endpoint::new(rpc, Network::X_LAYER, 5_000, Some(30));
+    let settings = ChainSettings {
+        final_depth: Some(30),
+        ..ChainSettings::default()
+    };
+    let deep = Endpoint::new(rpc, Network::X_LAYER, &settings);
     assert_eq!(
         deep.heads(0).await.unwrap().finalized().map(|block| block.number),
         Some(70)

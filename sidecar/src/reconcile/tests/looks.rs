@@ -54,7 +54,7 @@ async fn an_unused_payment_is_sent_again_and_settled_only_when_the_chain_shows_i
 }
 
 #[tokio::test]
-async fn a_confirmed_resend_that_the_chain_shows_is_settled_at_once() {
+async fn after_a_reverted_transaction_another_one_that_paid_is_found_by_the_nonce() {
     let node = Node::start().await;
     node.chain().grow(60);
     let bench = bench(Status::Submitted, Some(TX_TEXT), 20, &[&node]).await;
@@ -98,8 +98,6 @@ async fn an_unused_payment_expires_when_two_endpoints_agree_and_not_before() {
     bench.look().await;
     assert_eq!(bench.ledger.status(), Status::Unknown);
     other.manners().lag = 0;
-    // Heads are kept for half a second.
-    tokio::time::sleep(Duration::from_millis(600)).await;
     bench.look().await;
     assert_eq!(bench.ledger.status(), Status::Expired);
     let unused = bench.ledger.last().evidence["chain"]["unused"].clone();

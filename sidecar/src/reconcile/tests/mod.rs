@@ -3,6 +3,7 @@ mod finality;
 mod looks;
 mod scan;
 mod service;
+mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ fn chain(nodes: &[&Node]) -> Chain {
     let settings = ChainSettings {
         endpoints: Secret::new(nodes.iter().map(|node| node.url.clone()).collect()),
         requests_per_second: 0.0,
+        heads_age: Duration::ZERO,
         ..ChainSettings::default()
     };
     Chain::new(Network::X_LAYER, settings).unwrap()

@@ -66,9 +66,7 @@ async fn each_round_goes_on_where_the_last_one_ended_and_steps_back_after_a_reor
     let mut progress = Progress::default();
     assert_eq!(scan.round(&chain, &mut progress).await.unwrap(), 0);
     node.chain().mine(TX, true, vec![used(NONCE), transfer(VALUE)]);
-    tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(scan.round(&chain, &mut progress).await.unwrap(), 1);
-    tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(
         scan.round(&chain, &mut progress).await.unwrap(),
         0,
@@ -76,7 +74,6 @@ async fn each_round_goes_on_where_the_last_one_ended_and_steps_back_after_a_reor
     );
     node.chain().reorganise(15);
     node.chain().mine(TX, true, vec![used(NONCE), transfer(VALUE)]);
-    tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(scan.round(&chain, &mut progress).await.unwrap(), 1);
 }
 
