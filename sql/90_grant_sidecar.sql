@@ -9,6 +9,8 @@ BEGIN
     x402.submit(jsonb, jsonb, text, text, text, boolean), x402.claim(text, integer, interval, text[]),
     x402.begin_settle(uuid[], bigint[]), x402.finish(jsonb), x402.extend_leases(uuid[], bigint[], interval),
     x402.release(uuid[], bigint[]), x402.next_due(text[]),
+    x402.take_tokens(text, integer, double precision, integer), x402.hold_tokens(text, bigint),
+    x402.is_recorded(jsonb, jsonb),
     x402.unproven(text, bigint, bigint, uuid, integer), x402.confirm(jsonb), x402.record_transfers(jsonb),
     x402.scan_claim(text, text, interval, bigint), x402.scan_advance(text, bigint, bigint, text, interval),
     x402.scan_targets(text),

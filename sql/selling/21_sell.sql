@@ -71,3 +71,20 @@ END $fn$;
 COMMENT ON FUNCTION x402.settle_now(uuid) IS
 'Lets a held payment be settled; whether it was held. One that waits for a retry keeps its time. VOLATILE,
 PARALLEL UNSAFE, SECURITY DEFINER. NULL: false. Execute: owner and sidecar roles.';
+
+-- A signature that only the chain can check is not checked twice: the facilitator would say, rightly, that
+-- the nonce is used. Who sends the very same payload again has shown what the first one had.
+CREATE FUNCTION x402.is_recorded(payment jsonb, requirements jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  signed constant jsonb := payment -> 'payload' -> 'authorization';
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM @extschema@.x402_payments p JOIN x402.authorizations a ON a.payment_id = p.id
+    WHERE p.network = x402.normalize_network(requirements ->> 'network')
+      AND p.asset = lower(requirements ->> 'asset') AND p.payer_address = lower(signed ->> 'from')
+      AND p.nonce = lower(signed ->> 'nonce') AND a.payment -> 'payload' = payment -> 'payload');
+END $fn$;
+COMMENT ON FUNCTION x402.is_recorded(jsonb, jsonb) IS
+'Whether this very payload, signature and all, is in the ledger for the token of these requirements. STABLE,
+PARALLEL UNSAFE, SECURITY DEFINER. NULL: false. Execute: owner and sidecar roles.';

@@ -26,9 +26,12 @@ BEGIN
   IF held.state = 'answered' OR held.state = 'claimed' AND held.claimed_until > now_at
      OR settled_only AND paid <> 'settled' OR held.interrupted >= x402._max_interrupted() THEN
     RETURN QUERY SELECT NULL::bigint,
-      CASE WHEN held.interrupted >= x402._max_interrupted() THEN 'answered' ELSE held.state END, paid,
+      CASE WHEN held.interrupted >= x402._max_interrupted() THEN 'answered'
+           WHEN held.state = 'answered' AND paid <> 'settled' THEN 'unpaid' ELSE held.state END, paid,
       greatest(0, extract(epoch FROM held.claimed_until - now_at) * 1000)::bigint,
-      held.answer_status, held.answer_headers, CASE WHEN held.kept_until > now_at THEN held.answer_body END;
+      held.answer_status, held.answer_headers,
+      -- An answer that was recorded before the payment settled is nobody's until it has.
+      CASE WHEN paid = 'settled' AND held.kept_until > now_at THEN held.answer_body END;
     RETURN;
   END IF;
   UPDATE x402.deliveries d SET state = 'claimed', token = nextval('x402.lease_tokens'), claimed_by = worker,
@@ -39,7 +42,7 @@ END $fn$;
 COMMENT ON FUNCTION x402.claim_delivery(uuid, text, interval, boolean) IS
 'Claims the delivery of a payment that was entered by x402.sell(), until the lease runs out. Of any number of
 callers one gets a token and fetches the answer; the others get the state: claimed (busy_ms: how long its lease
-lasts) or answered, with the answer while it is kept, else NULLs. settled_only: not before the payment is settled.
+lasts), unpaid, or answered, with the answer while it is kept. settled_only: not before the payment is settled.
 VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or an unknown one: no row. Errors: 22023 without worker,
 positive lease or settled_only. Execute: owner and sidecar roles.';
 

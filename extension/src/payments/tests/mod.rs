@@ -1,0 +1,10 @@
+//! The protocol through SQL, and the ledger's rules as far as one transaction can show them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its result has failed")]
+
+mod moving;
+mod operating;
+mod privileges;
+mod rules;
+mod submitting;
+mod support;
