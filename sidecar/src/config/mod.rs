@@ -9,9 +9,11 @@ mod load;
 mod parse;
 mod production;
 mod raw;
+mod routes;
 mod render;
 mod settings;
 mod table;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -20,9 +22,13 @@ pub use database::{Target, Verification};
 pub use fault::{Fault, Faults};
 pub use load::{load, read};
 pub use raw::{Given, Raw, Source};
+#[cfg(test)]
+pub(crate) use routes::read as read_routes;
+pub use routes::{OfferSettings, Order, RouteSettings, SaleSettings};
 pub use render::{docs, show};
 pub use settings::{
     DatabaseSettings, Environment, FacilitatorMode, FacilitatorSettings, HttpSettings, LogFormat,
     LogSettings, OkxSettings, Settings, SettlerSettings,
 };
 pub use table::{OPTIONS, Opt};
+pub use tokens::TokenSettings;

@@ -92,6 +92,15 @@ impl Book for PgBook {
         .boxed()
     }
 
+    fn is_recorded<'a>(&'a self, entry: &'a Entry) -> Reply<'a, bool> {
+        async move {
+            let [payment, requirements] = messages(entry);
+            let params: Params<'_> = vec![(&payment, Type::JSONB), (&requirements, Type::JSONB)];
+            self.flag(sql::IS_RECORDED, params).await
+        }
+        .boxed()
+    }
+
     fn sale(&self, id: Uuid) -> Reply<'_, Option<Sale>> {
         async move { Ok(self.one(sql::SALE, &[(&id, Type::UUID)], sale).await?) }.boxed()
     }

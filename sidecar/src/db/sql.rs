@@ -46,7 +46,8 @@ pub(super) const NEXT_DUE_OF_BOTH: &str = "SELECT x402.next_due($1) AS ms, x402.
 pub(super) const VOUCHED: &str = "SELECT network, asset, name, version FROM x402.vouched_assets";
 
 /// Settled payments whose finality can rise, by the index on those that are not finalized.
-pub(super) const UNPROVEN: &str = "SELECT id, tx_hash, log_index, block_number, block_hash, finality, payer, pay_to,
+pub(super) const UNPROVEN: &str =
+    "SELECT id, tx_hash, log_index, block_number, block_hash, finality, payer, pay_to,
   asset, value, nonce, scheme, valid_before, created_unix, settled_unix
 FROM x402.unproven($1, $2, $3, $4, $5)";
 
@@ -79,17 +80,8 @@ pub(super) const SUBMIT: &str = "SELECT * FROM x402.sale(x402.submit($1, $2, $3,
 /// The same for what is delivered here.
 pub(super) const SELL: &str = "SELECT * FROM x402.sell($1, $2, $3, $4, $5, $6, $7, $8)";
 
-/// The doorbell; the channel is `insforge_protocol::contract::CHANNEL_PENDING`.
-pub(super) const LISTEN: &str = "LISTEN x402_pending";
-
-/// What becomes of payments; the channel is `insforge_protocol::contract::CHANNEL_PAYMENTS`.
-pub(super) const LISTEN_PAYMENTS: &str = "LISTEN x402_payments";
-
-/// Records a payment, then looks at it: the row is found by the id that the first function returns.
-pub(super) const SUBMIT: &str = "SELECT * FROM x402.sale(x402.submit($1, $2, $3, $4, $5, $6))";
-
-/// The same for what is delivered here.
-pub(super) const SELL: &str = "SELECT * FROM x402.sell($1, $2, $3, $4, $5, $6, $7, $8)";
+/// By the index on a payment's identity.
+pub(super) const IS_RECORDED: &str = "SELECT x402.is_recorded($1, $2) AS done";
 
 /// One payment by its primary key.
 pub(super) const SALE: &str = "SELECT * FROM x402.sale($1) AS sale WHERE sale.id IS NOT NULL";
@@ -126,6 +118,17 @@ pub(super) const PURGE_ANSWERS: &str = "SELECT x402.purge_answers() AS purged";
 /// Tokens the operator vouches for; a handful of rows.
 pub(super) const VOUCHED_TOKENS: &str =
     "SELECT network, asset, name, version, decimals FROM x402.vouched_assets";
+
+/// Records what tokens show, many in one commit; memberships and revocations by their primary keys.
+pub(super) const RECORD_EXCHANGES: &str = "
+SELECT outcome FROM insforge.record_exchanges($1, pg_catalog.make_interval(secs => $2)) ORDER BY n";
+
+/// A provider and its keys, for `insforge.login()`.
+pub(super) const STORE_KEYS: &str =
+    "SELECT insforge.store_keys($1, $2, $3, pg_catalog.make_interval(secs => $4)) AS stored";
+
+/// Removes providers that are no longer configured.
+pub(super) const KEEP_PROVIDERS: &str = "SELECT name FROM insforge.keep_providers($1) AS name";
 
 #[cfg(test)]
 mod tests {

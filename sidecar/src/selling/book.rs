@@ -149,6 +149,9 @@ pub trait Book: Send + Sync {
     /// The same for something that is delivered here. `hold`: not to be settled before the answer is there.
     fn sell<'a>(&'a self, entry: &'a Entry, hold: bool, max_unsettled: Option<u32>) -> Reply<'a, Sale>;
 
+    /// Whether this very payload, signature and all, is recorded.
+    fn is_recorded<'a>(&'a self, entry: &'a Entry) -> Reply<'a, bool>;
+
     /// Where the payment stands.
     fn sale(&self, id: Uuid) -> Reply<'_, Option<Sale>>;
 

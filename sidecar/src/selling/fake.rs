@@ -218,6 +218,13 @@ impl Book for FakeBook {
         done(self.enter(entry, Delivery::Open, hold))
     }
 
+    fn is_recorded<'a>(&'a self, entry: &'a Entry) -> Reply<'a, bool> {
+        let rows = self.rows.lock().unwrap();
+        done(Ok(rows.values().any(|row| {
+            row.entry.payment["payload"] == entry.payment["payload"]
+        })))
+    }
+
     fn sale(&self, id: Uuid) -> Reply<'_, Option<Sale>> {
         done(Ok(self.with(id, |row| row.sale.clone())))
     }

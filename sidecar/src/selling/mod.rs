@@ -5,6 +5,7 @@ mod book;
 pub mod facilitator_api;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod gateway;
 mod outcomes;
 pub mod serve;
 mod till;
@@ -12,5 +13,5 @@ mod verifier;
 
 pub use book::{Answer, Book, BookError, Claimed, Delivery, Entry, Examined, Kept, Sale};
 pub use outcomes::{Change, Outcomes, Ticket};
-pub use till::{Till, is_known};
-pub use verifier::Verifier;
+pub use till::{How, Till, is_known};
+pub use verifier::{Verdict, Verifier};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::combinators::BoxBody;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
 /// A body on its way out.
-pub type Body = BoxBody<Bytes, io::Error>;
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, Copy)]
@@ -144,7 +144,7 @@ mod tests {
 
     impl Handler for Hello {
         async fn handle(self: Arc<Self>, _: Request<Incoming>, _: SocketAddr) -> Response<Body> {
-            Response::new(Full::from("hello").map_err(|never| match never {}).boxed())
+            Response::new(Full::from("hello").map_err(|never| match never {}).boxed_unsync())
         }
     }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insforge_protocol::ledger::Status;
+use insforge_protocol::x402::{Payment, Requirements};
 use tokio::time::{Instant, sleep_until};
 
 use super::book::{Book, BookError, Entry, Sale};
 use super::outcomes::Outcomes;
+use super::verifier::{Verdict, Verifier};
 use crate::bell::Bell;
 
 /// How often a waiter looks at the row while changes are heard: a notification may be lost with its
@@ -21,13 +23,41 @@ const LOOK_DEAF: Duration = Duration::from_millis(100);
 pub struct Till {
     book: Arc<dyn Book>,
     outcomes: Arc<Outcomes>,
+    verifier: Verifier,
     bell: Option<Arc<Bell>>,
 }
 
+/// How a payment is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Somebody else delivers.
+    Submit,
+    /// It is delivered here.
+    Sell {
+        /// Not to be settled before the answer is there.
+        hold: bool,
+        /// Unsettled payments of one payer; `None`: any number.
+        max_unsettled: Option<u32>,
+    },
+}
+
+/// SQLSTATE of a signature that only the chain or the facilitator can check.
+const NEEDS_VERIFYING: &str = "X4206";
+
 impl Till {
     /// `bell` wakes the settler of this process, if it has one; others hear the database's.
-    pub fn new(book: Arc<dyn Book>, outcomes: Arc<Outcomes>, bell: Option<Arc<Bell>>) -> Self {
-        Self { book, outcomes, bell }
+    pub fn new(
+        book: Arc<dyn Book>,
+        outcomes: Arc<Outcomes>,
+        verifier: Verifier,
+        bell: Option<Arc<Bell>>,
+    ) -> Self {
+        Self {
+            book,
+            outcomes,
+            verifier,
+            bell,
+        }
     }
 
     /// The ledger behind it.
@@ -35,38 +65,72 @@ impl Till {
         &self.book
     }
 
-    /// Records a payment, or finds it again, and has it settled.
-    ///
-    /// # Errors
-    /// [`BookError`].
-    pub async fn submit(&self, entry: &Entry) -> Result<Sale, BookError> {
-        let sale = match self.book.submit(entry).await {
-            // The same authorization finds the same row, so asking again cannot record it twice.
-            Err(BookError::Unsure(_)) => self.book.submit(entry).await?,
-            known => known?,
-        };
-        self.wake(&sale);
-        Ok(sale)
+    /// Asks the facilitator about signatures that cannot be checked offline.
+    pub const fn verifier(&self) -> &Verifier {
+        &self.verifier
     }
 
-    /// The same for something that is delivered here.
+    /// Records a payment, or finds it again, and has it settled unless it is held. One that the ledger cannot
+    /// judge offline is shown to the facilitator first, unless it is recorded already.
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn sell(
+    pub async fn record(
         &self,
-        entry: &Entry,
-        hold: bool,
-        max_unsettled: Option<u32>,
+        entry: Entry,
+        payment: &Payment,
+        requirements: &Requirements,
+        how: How,
     ) -> Result<Sale, BookError> {
-        let sale = match self.book.sell(entry, hold, max_unsettled).await {
-            Err(BookError::Unsure(_)) => self.book.sell(entry, hold, max_unsettled).await?,
-            known => known?,
+        let sale = match self.enter(&entry, how).await {
+            Err(BookError::Refused { sqlstate, .. }) if sqlstate == NEEDS_VERIFYING => {
+                let entry = self.verified(entry, payment, requirements).await?;
+                self.enter(&entry, how).await?
+            }
+            entered => entered?,
         };
-        if !hold {
+        if !matches!(how, How::Sell { hold: true, .. }) {
             self.wake(&sale);
         }
         Ok(sale)
+    }
+
+    /// The same authorization finds the same row, so asking again after a lost answer cannot record it twice.
+    async fn enter(&self, entry: &Entry, how: How) -> Result<Sale, BookError> {
+        match self.enter_once(entry, how).await {
+            Err(BookError::Unsure(_)) => self.enter_once(entry, how).await,
+            entered => entered,
+        }
+    }
+
+    async fn enter_once(&self, entry: &Entry, how: How) -> Result<Sale, BookError> {
+        match how {
+            How::Submit => self.book.submit(entry).await,
+            How::Sell { hold, max_unsettled } => self.book.sell(entry, hold, max_unsettled).await,
+        }
+    }
+
+    async fn verified(
+        &self,
+        mut entry: Entry,
+        payment: &Payment,
+        requirements: &Requirements,
+    ) -> Result<Entry, BookError> {
+        entry.verified = true;
+        if self.book.is_recorded(&entry).await? {
+            return Ok(entry);
+        }
+        match self.verifier.ask(payment, requirements, true).await {
+            Verdict::Valid => Ok(entry),
+            Verdict::Invalid(reason, message) => Err(BookError::Refused {
+                sqlstate: NEEDS_VERIFYING.to_owned(),
+                reason,
+                message,
+            }),
+            Verdict::Unanswered => Err(BookError::Unavailable(
+                "the facilitator cannot be asked about the signature".to_owned(),
+            )),
+        }
     }
 
     /// Wakes the settler of this process.

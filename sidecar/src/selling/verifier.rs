@@ -2,13 +2,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insforge_protocol::okx::{Class, NoAnswer, VerifyAnswer};
-use insforge_protocol::x402::{Payment, Requirements};
-use tokio::time::{Instant, sleep};
+use insforge_protocol::x402::{Payment, Reason, Requirements};
 
 use crate::facilitator::{Facilitator, Limiter};
 
 /// Longest wait for a place in the request limit; the buyer is waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A judgement to act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The payment is good.
+    Valid,
+    /// It is not: the reason's word and sentence.
+    Invalid(String, String),
+    /// Nobody can tell at present.
+    Unanswered,
+}
 
 /// Asks the facilitator about signatures that cannot be checked offline, within the limit that settlements
 /// share.
@@ -24,23 +34,108 @@ impl Verifier {
         Self { facilitator, limiter }
     }
 
-    /// The facilitator's verdict; `None` where it cannot be asked at all.
-    pub async fn ask(&self, payment: &Payment, requirements: &Requirements) -> Option<VerifyAnswer> {
+    /// The facilitator's verdict. `indeterminate`: the signature could not be checked offline, so that without
+    /// an answer there is none.
+    pub async fn ask(&self, payment: &Payment, requirements: &Requirements, indeterminate: bool) -> Verdict {
+        verdict(self.answer(payment, requirements).await, indeterminate)
+    }
+
+    async fn answer(&self, payment: &Payment, requirements: &Requirements) -> Option<VerifyAnswer> {
         if self.facilitator.is_mock() {
             return None;
         }
-        let until = Instant::now() + PATIENCE;
-        while self.limiter.take(1) == 0 {
-            let wait = self.limiter.wait().max(Duration::from_millis(1));
-            if Instant::now() + wait > until {
-                return Some(VerifyAnswer::NoAnswer(NoAnswer {
-                    class: Class::Retryable,
-                    reason: "the request limit is used up".to_owned(),
-                    retry_after: Some(wait),
-                }));
-            }
-            sleep(wait).await;
+        if let Err(wait) = self.limiter.acquire_one_within(PATIENCE).await {
+            return Some(VerifyAnswer::NoAnswer(NoAnswer {
+                class: Class::Retryable,
+                reason: "the request limit is used up".to_owned(),
+                retry_after: Some(wait),
+            }));
         }
         self.facilitator.verify(payment, requirements).await
+    }
+}
+
+/// A payment that was proven offline stays valid unless the facilitator refuses it for good.
+fn verdict(answer: Option<VerifyAnswer>, indeterminate: bool) -> Verdict {
+    match answer {
+        Some(VerifyAnswer::Valid) => Verdict::Valid,
+        Some(VerifyAnswer::Invalid { class, reason }) if indeterminate || class == Class::Final => {
+            Verdict::Invalid(word(&reason), reason)
+        }
+        None if indeterminate => Verdict::Invalid(
+            "invalid_exact_evm_payload_signature".to_owned(),
+            "only the chain can check this signature, and no facilitator can be asked".to_owned(),
+        ),
+        Some(VerifyAnswer::NoAnswer(_)) if indeterminate => Verdict::Unanswered,
+        Some(VerifyAnswer::Invalid { .. } | VerifyAnswer::NoAnswer(_)) | None => Verdict::Valid,
+    }
+}
+
+/// A foreign text as a reason: itself if it is one word of the usual form, else the general one.
+pub(super) fn word(text: &str) -> String {
+    let plain = !text.is_empty()
+        && text.len() <= 64
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if plain {
+        text.to_owned()
+    } else {
+        Reason::UnexpectedSettle.code().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invalid(class: Class) -> Option<VerifyAnswer> {
+        Some(VerifyAnswer::Invalid {
+            class,
+            reason: "insufficient_balance".into(),
+        })
+    }
+
+    fn refused_as(verdict: &Verdict, code: &str) -> bool {
+        matches!(verdict, Verdict::Invalid(reason, _) if reason == code)
+    }
+
+    #[test]
+    fn what_only_the_facilitator_can_check_is_never_valid_without_it() {
+        let no_answer = || {
+            Some(VerifyAnswer::NoAnswer(NoAnswer {
+                class: Class::Retryable,
+                reason: "503".into(),
+                retry_after: None,
+            }))
+        };
+        assert_eq!(verdict(no_answer(), true), Verdict::Unanswered);
+        assert!(refused_as(
+            &verdict(None, true),
+            "invalid_exact_evm_payload_signature"
+        ));
+        assert!(refused_as(
+            &verdict(invalid(Class::Unknown), true),
+            "insufficient_balance"
+        ));
+        assert_eq!(verdict(no_answer(), false), Verdict::Valid);
+        assert_eq!(verdict(None, false), Verdict::Valid);
+    }
+
+    #[test]
+    fn a_payment_proven_offline_is_refused_only_for_good() {
+        assert!(refused_as(
+            &verdict(invalid(Class::Final), false),
+            "insufficient_balance"
+        ));
+        assert_eq!(verdict(invalid(Class::Retryable), false), Verdict::Valid);
+    }
+
+    #[test]
+    fn foreign_sentences_do_not_become_reason_words() {
+        assert_eq!(word("nonce_used"), "nonce_used");
+        for text in ["", "invalid signature, nonce_used", "X\"}", &"a".repeat(65)] {
+            assert_eq!(word(text), "unexpected_settle_error", "{text:?}");
+        }
     }
 }

@@ -3,26 +3,22 @@
 use std::time::Duration;
 
 use insforge_protocol::ledger::Status;
-use insforge_protocol::okx::{Class, VerifyAnswer};
 use insforge_protocol::x402::{Reason, SettleResult};
 
+use crate::selling::verifier::{Verdict, word};
 use crate::selling::{BookError, Examined, Sale};
 
 /// What to answer on `/verify`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verification {
-    /// The payment is good.
-    Valid,
-    /// It is not: the reason's word and sentence.
-    Invalid(String, String),
+    /// This.
+    Known(Verdict),
     /// Only the facilitator behind us can tell.
     AskRemote,
-    /// Nobody can tell at present.
-    Unanswered,
 }
 
 fn invalid(reason: &Reason) -> Verification {
-    Verification::Invalid(reason.code().to_owned(), reason.to_string())
+    Verification::Known(Verdict::Invalid(reason.code().to_owned(), reason.to_string()))
 }
 
 /// Judges what the ledger knows. A payment that is recorded stays valid while its outcome is open, because a
@@ -31,37 +27,18 @@ fn invalid(reason: &Reason) -> Verification {
 /// does not buy twice. `remote`: whether payments are shown to the facilitator in any case.
 pub(super) fn verification(known: &Examined, replay: Duration, remote: bool) -> Verification {
     if let Some((reason, message)) = &known.refusal {
-        return Verification::Invalid(reason.clone(), message.clone());
+        return Verification::Known(Verdict::Invalid(reason.clone(), message.clone()));
     }
+    let valid = Verification::Known(Verdict::Valid);
     match known.status {
-        None if known.indeterminate || remote => Verification::AskRemote,
-        None => Verification::Valid,
+        _ if known.indeterminate => Verification::AskRemote,
+        None if remote => Verification::AskRemote,
+        None => valid,
         Some(Status::Failed | Status::Expired) => invalid(&Reason::DuplicateSettlement),
         Some(_) => match known.delivered_for {
             Some(since) if since > replay => invalid(&Reason::DuplicateSettlement),
-            _ => Verification::Valid,
+            _ => valid,
         },
-    }
-}
-
-/// Joins the facilitator's verdict. One that cannot be had leaves a payment that was proven offline valid,
-/// and one that was not, unanswered.
-pub(super) fn with_remote(answer: Option<VerifyAnswer>, indeterminate: bool) -> Verification {
-    match answer {
-        Some(VerifyAnswer::Valid) => Verification::Valid,
-        Some(VerifyAnswer::Invalid {
-            class: Class::Final,
-            reason,
-        }) => Verification::Invalid(word(&reason), reason),
-        Some(VerifyAnswer::Invalid { reason, .. }) if indeterminate => {
-            Verification::Invalid(word(&reason), reason)
-        }
-        None if indeterminate => Verification::Invalid(
-            "invalid_exact_evm_payload_signature".to_owned(),
-            "only the chain can check this signature, and no facilitator can be asked".to_owned(),
-        ),
-        Some(VerifyAnswer::NoAnswer(_)) if indeterminate => Verification::Unanswered,
-        Some(VerifyAnswer::Invalid { .. } | VerifyAnswer::NoAnswer(_)) | None => Verification::Valid,
     }
 }
 
@@ -109,23 +86,8 @@ pub(super) fn not_recorded(error: &BookError) -> SettleResult {
     }
 }
 
-/// A foreign text as a reason: itself if it is one word of the usual form, else the general one.
-fn word(text: &str) -> String {
-    let plain = !text.is_empty()
-        && text.len() <= 64
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if plain {
-        text.to_owned()
-    } else {
-        Reason::UnexpectedSettle.code().to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use insforge_protocol::okx::NoAnswer;
     use uuid::Uuid;
 
     use super::*;
@@ -144,7 +106,7 @@ mod tests {
     }
 
     fn refused_as(verification: &Verification, code: &str) -> bool {
-        matches!(verification, Verification::Invalid(reason, _) if reason == code)
+        matches!(verification, Verification::Known(Verdict::Invalid(reason, _)) if reason == code)
     }
 
     #[test]
@@ -158,18 +120,21 @@ mod tests {
         ] {
             assert_eq!(
                 verification(&known(Some(status), None), REPLAY, false),
-                Verification::Valid
+                Verification::Known(Verdict::Valid)
             );
         }
         // Settled while the buyer was away: nobody was told yet.
         let untold = known(Some(Status::Settled), None);
-        assert_eq!(verification(&untold, REPLAY, false), Verification::Valid);
+        assert_eq!(
+            verification(&untold, REPLAY, false),
+            Verification::Known(Verdict::Valid)
+        );
     }
 
     #[test]
     fn a_delivered_payment_verifies_within_the_replay_window_only() {
         let fresh = verification(&known(Some(Status::Settled), Some(59)), REPLAY, false);
-        assert_eq!(fresh, Verification::Valid);
+        assert_eq!(fresh, Verification::Known(Verdict::Valid));
         let stale = verification(&known(Some(Status::Settled), Some(61)), REPLAY, false);
         assert!(refused_as(&stale, "duplicate_settlement"));
         let at_once = verification(&known(Some(Status::Settled), Some(1)), Duration::ZERO, false);
@@ -191,24 +156,15 @@ mod tests {
             ..known(None, None)
         };
         assert_eq!(verification(&open, REPLAY, false), Verification::AskRemote);
-        let no_answer = || {
-            Some(VerifyAnswer::NoAnswer(NoAnswer {
-                class: Class::Retryable,
-                reason: "503".into(),
-                retry_after: None,
-            }))
+        let recorded = Examined {
+            indeterminate: true,
+            ..known(Some(Status::Settled), None)
         };
-        assert_eq!(with_remote(no_answer(), true), Verification::Unanswered);
-        assert!(refused_as(
-            &with_remote(None, true),
-            "invalid_exact_evm_payload_signature"
-        ));
-        assert_eq!(with_remote(no_answer(), false), Verification::Valid);
-        let balance = Some(VerifyAnswer::Invalid {
-            class: Class::Final,
-            reason: "insufficient_balance".into(),
-        });
-        assert!(refused_as(&with_remote(balance, false), "insufficient_balance"));
+        assert_eq!(
+            verification(&recorded, REPLAY, false),
+            Verification::AskRemote,
+            "a forged copy, perhaps"
+        );
     }
 
     #[test]
@@ -239,13 +195,5 @@ mod tests {
             not_recorded(&BookError::Unsure("timeout".into())),
             SettleResult::Pending { transaction: None }
         );
-    }
-
-    #[test]
-    fn foreign_sentences_do_not_become_reason_words() {
-        assert_eq!(word("nonce_used"), "nonce_used");
-        for text in ["", "invalid signature, nonce_used", "X\"}", &"a".repeat(65)] {
-            assert_eq!(word(text), "unexpected_settle_error", "{text:?}");
-        }
     }
 }

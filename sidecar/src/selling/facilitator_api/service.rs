@@ -20,7 +20,7 @@ use super::auth;
 use super::decide::{self, Verification};
 use crate::secret::Secret;
 use crate::selling::serve::{Body, Handler};
-use crate::selling::{BookError, Sale, Till, Verifier};
+use crate::selling::{BookError, How, Sale, Till, Verdict};
 
 /// Longest body of a request: two messages of at most 16 KiB each, and room.
 const BODY_CAP: usize = 64 * 1024;
@@ -45,19 +45,14 @@ pub struct Terms {
 pub struct FacilitatorApi {
     terms: Terms,
     till: Till,
-    verifier: Verifier,
 }
 
 type Answered = (StatusCode, Value);
 
 impl FacilitatorApi {
-    /// `verifier` is asked about signatures that cannot be checked offline.
-    pub fn new(terms: Terms, till: Till, verifier: Verifier) -> Self {
-        Self {
-            terms,
-            till,
-            verifier,
-        }
+    /// An API over `till`.
+    pub fn new(terms: Terms, till: Till) -> Self {
+        Self { terms, till }
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
@@ -107,21 +102,23 @@ impl FacilitatorApi {
             Ok(known) => known,
             Err(error) => return self.unverified(asked.version, &error),
         };
-        let mut verdict = decide::verification(&known, self.terms.replay, self.terms.verify_remote);
-        if verdict == Verification::AskRemote {
-            verdict = decide::with_remote(
-                self.verifier.ask(&asked.payment, &asked.requirements).await,
-                known.indeterminate,
-            );
-        }
+        let verdict = match decide::verification(&known, self.terms.replay, self.terms.verify_remote) {
+            Verification::Known(verdict) => verdict,
+            Verification::AskRemote => {
+                let verifier = self.till.verifier();
+                verifier
+                    .ask(&asked.payment, &asked.requirements, known.indeterminate)
+                    .await
+            }
+        };
         let payer = known.payer.as_deref();
         match &verdict {
-            Verification::Valid => (StatusCode::OK, verify_response(asked.version, payer, None)),
-            Verification::Invalid(reason, message) => {
+            Verdict::Valid => (StatusCode::OK, verify_response(asked.version, payer, None)),
+            Verdict::Invalid(reason, message) => {
                 let refusal = Some((reason.as_str(), message.as_str()));
                 (StatusCode::OK, verify_response(asked.version, payer, refusal))
             }
-            Verification::AskRemote | Verification::Unanswered => {
+            Verdict::Unanswered => {
                 let open = Reason::UnexpectedVerify;
                 let refusal = Some((open.code(), open.to_string()));
                 let refusal = refusal.as_ref().map(|(code, message)| (*code, message.as_str()));
@@ -155,7 +152,8 @@ impl FacilitatorApi {
             }
         };
         let deadline = Instant::now() + self.terms.wait;
-        let recorded = self.record(&asked).await;
+        let (entry, payment, required) = (asked.entry.clone(), &asked.payment, &asked.requirements);
+        let recorded = self.till.record(entry, payment, required, How::Submit).await;
         let (status, result) = match recorded {
             Ok(sale) => {
                 let sale = self.till.outcome(sale, deadline).await;
@@ -177,35 +175,6 @@ impl FacilitatorApi {
             status,
             settle_response(asked.version, &result, Some(&payer), network),
         )
-    }
-
-    /// Records the payment. One that the ledger cannot judge offline is shown to the facilitator first.
-    async fn record(&self, asked: &Asked) -> Result<Sale, BookError> {
-        match self.till.submit(&asked.entry).await {
-            Err(BookError::Refused {
-                sqlstate,
-                reason,
-                message,
-            }) if sqlstate == "X4206" => {
-                match decide::with_remote(self.verifier.ask(&asked.payment, &asked.requirements).await, true)
-                {
-                    Verification::Valid => {
-                        let mut entry = asked.entry.clone();
-                        entry.verified = true;
-                        self.till.submit(&entry).await
-                    }
-                    Verification::Invalid(reason, message) => Err(BookError::Refused {
-                        sqlstate,
-                        reason,
-                        message,
-                    }),
-                    Verification::AskRemote | Verification::Unanswered => {
-                        Err(BookError::Unavailable(format!("{reason}: {message}")))
-                    }
-                }
-            }
-            recorded => recorded,
-        }
     }
 
     /// From now on this payment's success is known outside; that bounds how long it verifies again. Should
@@ -255,7 +224,7 @@ async fn read_body(body: Incoming) -> Result<Value, Answered> {
 fn respond(status: StatusCode, body: &Value) -> Response<Body> {
     let body = Full::new(Bytes::from(body.to_string()))
         .map_err(|never: std::convert::Infallible| -> io::Error { match never {} })
-        .boxed();
+        .boxed_unsync();
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();

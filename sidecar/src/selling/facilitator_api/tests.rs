@@ -34,9 +34,9 @@ async fn served(book: &Arc<FakeBook>, wait: Duration) -> SocketAddr {
         replay: Duration::from_secs(60),
         verify_remote: false,
     };
-    let till = Till::new(book.clone() as Arc<dyn Book>, book.outcomes(), None);
     let verifier = Verifier::new(Arc::new(Mock), Arc::new(Limiter::new(0.0, 1)));
-    let api = Arc::new(FacilitatorApi::new(terms, till, verifier));
+    let till = Till::new(book.clone() as Arc<dyn Book>, book.outcomes(), verifier, None);
+    let api = Arc::new(FacilitatorApi::new(terms, till));
     let limits = Limits {
         connections: 100,
         head_timeout: Duration::from_secs(5),

@@ -1,0 +1,170 @@
+//! Passing an answer on while it comes, and keeping a copy as long as it is small enough.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::claim::Claim;
+use super::upstream::body_error;
+use crate::selling::serve::Body;
+
+/// Pieces that wait for a slow client before the upstream is read on.
+const WINDOW: usize = 4;
+
+/// How the reading of an answer ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Whole. The last piece has not been passed on yet; the copy is `None` where it grew too large.
+    Whole {
+        /// What is still to be passed on.
+        last: Option<Bytes>,
+        /// Everything, the last piece included.
+        copy: Option<Vec<u8>>,
+    },
+    /// The upstream broke off, or fell silent.
+    Broken,
+    /// The client went away, and there is no copy for it to come back to.
+    Abandoned,
+}
+
+/// The client's end of an answer.
+pub(super) struct Out(mpsc::Sender<Result<Bytes, io::Error>>);
+
+/// A body and the end to fill it from.
+pub(super) fn channel() -> (Out, Body) {
+    let (sender, receiver) = mpsc::channel(WINDOW);
+    let frames = stream::unfold(
+        receiver,
+        |mut receiver: mpsc::Receiver<io::Result<Bytes>>| async {
+            let piece = receiver.recv().await?;
+            Some((piece.map(Frame::data), receiver))
+        },
+    );
+    (
+        Out(sender),
+        BodyExt::boxed_unsync(StreamBody::new(Box::pin(frames))),
+    )
+}
+
+impl Out {
+    /// Passes a piece on; false if the client went away or takes too long.
+    pub(super) async fn send(&self, piece: Bytes, patience: Duration) -> bool {
+        matches!(timeout(patience, self.0.send(Ok(piece))).await, Ok(Ok(())))
+    }
+
+    /// Breaks the answer off, so that the client does not take it for whole.
+    pub(super) async fn break_off(&self, patience: Duration) {
+        let broken = io::Error::other("the answer broke off");
+        let _ = timeout(patience, self.0.send(Err(broken))).await;
+    }
+}
+
+/// Reads an answer to its end, passing on every piece but the last. A client that goes away does not stop
+/// the reading while there is a copy: it can come back for it.
+pub(super) struct Relay<'a> {
+    /// The upstream's answer.
+    pub(super) body: Incoming,
+    /// The client; `None` holds everything back.
+    pub(super) out: Option<&'a Out>,
+    /// What was read before.
+    pub(super) head: Vec<Bytes>,
+    /// Largest copy.
+    pub(super) cap: usize,
+    /// Time between two pieces, in either direction.
+    pub(super) idle: Duration,
+    /// Prolongs the claim meanwhile.
+    pub(super) claim: Option<&'a mut Claim>,
+}
+
+impl Relay<'_> {
+    /// Reads.
+    pub(super) async fn run(mut self) -> Ended {
+        let mut copy = Some(Vec::new());
+        let mut last: Option<Bytes> = None;
+        let mut client = self.out.is_some();
+        let mut head = std::mem::take(&mut self.head).into_iter();
+        loop {
+            let piece = match head.next() {
+                Some(piece) => piece,
+                None => match next_piece(&mut self.body, self.idle).await {
+                    Ok(Some(piece)) => piece,
+                    Ok(None) => break,
+                    Err(_) => return Ended::Broken,
+                },
+            };
+            keep(&mut copy, &piece, self.cap);
+            if let (Some(out), Some(before)) = (self.out, last.replace(piece))
+                && client
+            {
+                client = out.send(before, self.idle).await;
+            }
+            if self.out.is_some() && !client && copy.is_none() {
+                return Ended::Abandoned;
+            }
+            if let Some(claim) = &mut self.claim {
+                claim.keep().await;
+            }
+        }
+        Ended::Whole { last, copy }
+    }
+}
+
+/// What was read of an answer that is held back.
+pub(super) enum Held {
+    /// Everything.
+    Whole(Vec<u8>),
+    /// More than fits; this much was read, the rest is still to come.
+    TooLarge(Vec<Bytes>, Incoming),
+    /// The upstream broke off, or fell silent.
+    Broken,
+}
+
+/// Reads an answer without passing anything on, as long as it fits.
+pub(super) async fn hold(mut body: Incoming, cap: usize, idle: Duration) -> Held {
+    let (mut pieces, mut length) = (Vec::new(), 0);
+    loop {
+        match next_piece(&mut body, idle).await {
+            Ok(Some(piece)) => {
+                length += piece.len();
+                pieces.push(piece);
+                if length > cap {
+                    return Held::TooLarge(pieces, body);
+                }
+            }
+            Ok(None) => return Held::Whole(pieces.concat()),
+            Err(_) => return Held::Broken,
+        }
+    }
+}
+
+/// The next piece of data; trailers are for the next hop only.
+async fn next_piece(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>, io::Error> {
+    loop {
+        match timeout(idle, body.frame()).await {
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) => return Err(body_error(error)),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data()
+                    && !data.is_empty()
+                {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+fn keep(copy: &mut Option<Vec<u8>>, piece: &Bytes, cap: usize) {
+    match copy {
+        Some(kept) if kept.len() + piece.len() <= cap => kept.extend_from_slice(piece),
+        _ => *copy = None,
+    }
+}
