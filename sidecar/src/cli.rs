@@ -1,14 +1,20 @@
 //! The command line.
 
+mod doctor;
+mod payments;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tracing::{error, warn};
 
+use doctor::DoctorCommand;
+use payments::PaymentsCommand;
+
 use crate::app::{self, Ended};
 use crate::config::{self, Settings};
-use crate::logging;
+use crate::{logging, metrics};
 
 /// The service beside insforge_integrations: settles x402 payments that a Postgres database holds.
 #[derive(Debug, Parser)]
@@ -22,6 +28,12 @@ pub struct Cli {
 enum Command {
     /// Settle payments until told to stop (SIGTERM, SIGINT).
     Run(File),
+    /// Look at payments and decide about them; needs the database's settings only.
+    #[command(subcommand)]
+    Payments(PaymentsCommand),
+    /// Say what is wrong with the setup and what to do about it: configuration, database, role, clocks,
+    /// facilitator, chain, providers. Ends 1 if there is a fault.
+    Doctor(DoctorCommand),
     /// Look at the configuration; needs no database.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -35,6 +47,8 @@ enum ConfigCommand {
     Show(File),
     /// Print docs/configuration.md.
     Docs,
+    /// Print the table of metrics in docs/operations.md.
+    Metrics,
 }
 
 #[derive(Debug, Args)]
@@ -50,9 +64,12 @@ impl Cli {
     pub fn execute(self) -> ExitCode {
         match self.command {
             Command::Run(file) => run(&file),
+            Command::Payments(command) => payments::execute(command),
+            Command::Doctor(command) => doctor::execute(&command),
             Command::Config(ConfigCommand::Check(file)) => check(&file),
             Command::Config(ConfigCommand::Show(file)) => show(&file),
             Command::Config(ConfigCommand::Docs) => print(&config::docs()),
+            Command::Config(ConfigCommand::Metrics) => print(&metrics::docs()),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod logging;
 pub mod metrics;
 pub mod outlook;
 pub mod reconcile;
+pub mod operate;
 pub mod secret;
 pub mod selling;
 pub mod settle;

@@ -21,6 +21,7 @@ mod tests;
 pub use database::{Target, Verification};
 pub use fault::{Fault, Faults};
 pub use load::{load, read};
+pub use production::production_faults;
 pub use raw::{Given, Raw, Source};
 #[cfg(test)]
 pub(crate) use routes::read as read_routes;

@@ -1,5 +1,9 @@
 //! What is refused where real money moves, and what is only worth a warning.
 
+use std::net::IpAddr;
+
+use reqwest::Url;
+
 use super::fault::Fault;
 use super::settings::{Environment, FacilitatorMode, OkxSettings, Settings};
 use super::table::*;
@@ -22,9 +26,15 @@ const OKX_SECRET_LENGTH: usize = 16;
 
 /// Faults that exist only because this is production.
 pub(super) fn faults(settings: &Settings) -> Vec<Fault> {
-    if settings.environment != Environment::Production {
-        return Vec::new();
+    if settings.environment == Environment::Production {
+        production_faults(settings)
+    } else {
+        Vec::new()
     }
+}
+
+/// What production would refuse.
+pub fn production_faults(settings: &Settings) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut refuse = |opt: &Opt, fault: &str, remedy: &str| {
         faults.push(Fault {
@@ -53,6 +63,13 @@ pub(super) fn faults(settings: &Settings) -> Vec<Fault> {
         } else if secret.expose().len() < JWT_SECRET_LENGTH {
             refuse(&JWT_SECRET, "is shorter than 32 bytes", remedy);
         }
+    }
+    if settings.chain.endpoints.expose().iter().any(is_exposed) {
+        refuse(
+            &XLAYER_RPC_URLS,
+            "holds a plain-text connection beyond loopback: whoever is in between can make up evidence",
+            "write https URLs",
+        );
     }
     if settings
         .http
@@ -92,6 +109,12 @@ fn okx_faults(okx: &OkxSettings, refuse: &mut impl FnMut(&Opt, &str, &str)) {
     }
 }
 
+fn is_exposed(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    url.scheme() != "https" && !local
+}
+
 fn is_published(secret: &str) -> bool {
     let lower = secret.to_ascii_lowercase();
     PUBLISHED.iter().any(|placeholder| lower.starts_with(placeholder))
@@ -105,6 +128,13 @@ impl Settings {
             warnings.push(format!(
                 "{}: the server's certificate is not verified; use sslmode=verify-full beyond a trusted network",
                 DATABASE_URL.name()
+            ));
+        }
+        let endpoints = self.chain.endpoints.expose().len();
+        if endpoints > 0 && self.chain.proving > endpoints {
+            warnings.push(format!(
+                "{}: more than there are endpoints; all of them must agree",
+                CHAIN_PROVING_ENDPOINTS.name()
             ));
         }
         if matches!(self.facilitator.mode, FacilitatorMode::Mock) {

@@ -145,6 +145,25 @@ pub struct Settings {
     pub jwt_secret: Option<Secret<String>>,
 }
 
+impl DatabaseSettings {
+    /// The database's settings alone, for commands that need nothing else.
+    ///
+    /// # Errors
+    /// Every fault there is among them.
+    pub fn from_raw(raw: &Raw) -> Result<Self, Faults> {
+        let mut reader = Reader {
+            raw,
+            faults: Vec::new(),
+        };
+        let settings = reader.database();
+        if reader.faults.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Faults(reader.faults))
+        }
+    }
+}
+
 impl Settings {
     /// Judges what was given.
     ///

@@ -81,14 +81,25 @@ impl Okx {
         self.caller.send(method, path, headers, body.to_owned()).await
     }
 
-    /// Our clock is wrong if OKX says so: measure by how much. `Date` cuts off the fraction of a second,
-    /// half a second is its mean.
+    /// What it supports, and by how many milliseconds its clock is ahead of ours, if it told the time.
+    pub async fn checkup(&self) -> (Result<Vec<Kind>, NoAnswer>, Option<i64>) {
+        let path = self.generation.path(Endpoint::Supported);
+        let called = self.send(Method::GET, &path, "").await;
+        let offset_ms = self.offset_ms(&called);
+        (supported_kinds(&called.call), offset_ms)
+    }
+
+    /// `Date` cuts off the fraction of a second, half a second is its mean.
+    fn offset_ms(&self, called: &Called) -> Option<i64> {
+        let ours = i128::from(self.clock.unix_ms());
+        i64::try_from(i128::from(called.date_ms?) + 500 - ours).ok()
+    }
+
+    /// Our clock is wrong if OKX says so: measure by how much.
     fn correct_clock(&self, called: &Called) -> bool {
-        let Some(theirs) = called.date_ms else {
+        let Some(offset) = self.offset_ms(called) else {
             return false;
         };
-        let ours = self.clock.unix_ms();
-        let offset = i64::try_from(i128::from(theirs) + 500 - i128::from(ours)).unwrap_or(0);
         warn!(
             offset_ms = offset,
             "OKX refuses our timestamp; this machine's clock is wrong, set it by NTP"
