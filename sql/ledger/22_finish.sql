@@ -102,6 +102,10 @@ BEGIN
   FROM jsonb_populate_recordset(NULL::x402.outcome, outcomes) o
   LEFT JOIN decided d ON (d.held).payment_id = o.id AND (d.held).lease_token = o.lease_token
   LEFT JOIN @extschema@.x402_payments p ON p.id = o.id;
+  -- A payment that was put back is due before anybody would look again: let them ask when.
+  IF outcomes @? '$[*] ? (@.outcome == "not_sent")' THEN
+    PERFORM x402._ring(((extract(epoch FROM clock_timestamp()) - 946684800) * 1000000)::bigint);
+  END IF;
 END $fn$;
 COMMENT ON FUNCTION x402.finish(jsonb) IS
 'Records outcomes of leased payments, many in one transaction, and returns for each the status it has
