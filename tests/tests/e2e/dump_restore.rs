@@ -43,7 +43,7 @@ async fn messages(client: &Client) -> Result<i64> {
         .get(0))
 }
 
-fn copy(from: &Database, to: &Database) -> Result<()> {
+pub(crate) fn copy(from: &Database, to: &Database) -> Result<()> {
     let programs = &from.server().installation;
     let dump = Command::new(programs.program("pg_dump"))
         .arg(from.url())

@@ -9,6 +9,8 @@
     reason = "every function here is a test's"
 )]
 
+mod adoption;
+mod announcements;
 mod audit_corpus;
 mod audit_guides;
 mod audit_lints;
@@ -19,9 +21,13 @@ mod bad_input;
 mod command_line;
 mod concurrency;
 mod demo;
+mod drop_guard;
 mod dump_restore;
 mod faults;
 mod first_payment;
+mod ledger_adoption;
+mod ledger_exposure;
+mod ledger_privileges;
 mod mock_mode;
 mod outages;
 mod rls_lifecycle;
