@@ -87,7 +87,7 @@ options! {
     OKX_SYNC_SETTLE: "okx.sync_settle", "INSFORGE_SIDECAR_OKX_SYNC_SETTLE", Some("true"), "`true` or `false`", SHOWN,
         "Whether OKX is asked to answer only when the transaction is confirmed.";
     OKX_REQUESTS_PER_SECOND: "okx.requests_per_second", "INSFORGE_SIDECAR_OKX_REQUESTS_PER_SECOND", Some("1"), "number, 0 to 100000", SHOWN,
-        "Requests sent to OKX per second by this process; 0 means no limit. OKX publishes no quota, its own tests stay below 1.";
+        "Requests sent to OKX per second by all sidecars that share a database and a key; 0 means no limit. OKX publishes no quota, its own tests stay below 1.";
     OKX_BURST: "okx.burst", "INSFORGE_SIDECAR_OKX_BURST", Some("3"), "whole number, 1 to 10000", SHOWN,
         "Requests that may go at once after a quiet time.";
     OKX_CONNECT_TIMEOUT: "okx.connect_timeout", "INSFORGE_SIDECAR_OKX_CONNECT_TIMEOUT", Some("10s"), "duration, 100ms to 60s", SHOWN,
