@@ -2,6 +2,7 @@
 
 mod doctor;
 mod payments;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use tracing::{error, warn};
 
 use doctor::DoctorCommand;
 use payments::PaymentsCommand;
+use token::TokenCommand;
 
 use crate::app::{self, Ended};
 use crate::config::{self, Settings};
@@ -34,6 +36,10 @@ enum Command {
     /// Say what is wrong with the setup and what to do about it: configuration, database, role, clocks,
     /// facilitator, chain, providers. Ends 1 if there is a fault.
     Doctor(DoctorCommand),
+    /// Look at a provider's token. It is read from standard input or a file, never from the command line,
+    /// which other users of the machine can see.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Look at the configuration; needs no database.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -66,6 +72,7 @@ impl Cli {
             Command::Run(file) => run(&file),
             Command::Payments(command) => payments::execute(command),
             Command::Doctor(command) => doctor::execute(&command),
+            Command::Token(command) => token::execute(&command),
             Command::Config(ConfigCommand::Check(file)) => check(&file),
             Command::Config(ConfigCommand::Show(file)) => show(&file),
             Command::Config(ConfigCommand::Docs) => print(&config::docs()),

@@ -24,4 +24,5 @@ pub mod settle;
 pub mod shutdown;
 pub mod tasks;
 pub mod tls;
+pub mod tokens;
 pub mod worker;

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::fault::{Fault, Faults};
 use super::raw::{Raw, Source};
 use super::settings::Settings;
-use super::table::OPTIONS;
+use super::table::{JWT_SECRET, JWT_SECRET_FILE, OPTIONS};
 
 /// Reads the file (if one is named) and the process environment.
 ///
@@ -26,6 +26,7 @@ pub fn read(file: Option<&Path>) -> Result<Raw, Faults> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut raw = Raw::gather(text.as_deref(), environment).map_err(Faults)?;
+    read_secret_file(&mut raw)?;
     if let Some(path) = file.filter(|path| is_open_to_others(path) && holds_secret(&raw)) {
         raw.warnings.push(format!(
             "{} holds secrets and others can read it; chmod 600 it",
@@ -46,6 +47,38 @@ pub fn load(file: Option<&Path>) -> Result<(Raw, Settings), Faults> {
         settings.settler.worker = default_worker();
     }
     Ok((raw, settings))
+}
+
+/// Takes the JWT secret from the file that is named for it. Both at once would leave open which counts.
+fn read_secret_file(raw: &mut Raw) -> Result<(), Faults> {
+    let Some(path) = raw.get(&JWT_SECRET_FILE).map(|given| given.value) else {
+        return Ok(());
+    };
+    let fault = |fault: String, remedy: &str| {
+        Err(Faults(vec![Fault {
+            setting: JWT_SECRET_FILE.name(),
+            fault,
+            remedy: remedy.to_owned(),
+        }]))
+    };
+    if raw.get(&JWT_SECRET).is_some() {
+        return fault(
+            format!("is set as well as {}", JWT_SECRET.name()),
+            "set one of them",
+        );
+    }
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            if is_open_to_others(Path::new(&path)) {
+                raw.warnings.push(format!(
+                    "{path} holds the JWT secret and others can read it; chmod 600 it"
+                ));
+            }
+            raw.give_secret(&JWT_SECRET, text.trim().to_owned());
+            Ok(())
+        }
+        Err(error) => fault(error.to_string(), "name a file that this user can read"),
+    }
 }
 
 fn default_worker() -> String {

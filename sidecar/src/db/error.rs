@@ -44,7 +44,7 @@ impl DbError {
 
     /// Whether these very values are at fault: data exceptions, constraints, and what our own functions
     /// raise. Everything else may pass, or be put right by an operator.
-    fn blames_values(&self) -> bool {
+    pub(super) fn blames_values(&self) -> bool {
         match self {
             Self::Server { code, .. } => ["22", "23", "P0", "X4"]
                 .iter()

@@ -13,6 +13,7 @@ mod figures;
 mod ledger;
 mod listen;
 mod pool;
+mod registrar;
 mod rows;
 mod sql;
 
@@ -28,3 +29,4 @@ pub use figures::PgFigures;
 pub use ledger::PgLedger;
 pub use listen::Listener;
 pub use pool::Pool;
+pub use registrar::PgRegistrar;

@@ -116,3 +116,6 @@ fn json(status: StatusCode, body: &Value) -> Response<Body> {
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     answer
 }
+
+#[cfg(test)]
+mod tests;

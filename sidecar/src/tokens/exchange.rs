@@ -2,9 +2,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use insforge_protocol::jwt::{
-    Lifetime, MintError, Minted, Secret, Token, TokenError, Verified, mint, verify_with_keys,
-};
+use insforge_protocol::jwt::{Lifetime, MintError, Minted, Secret, Token, TokenError, Verified, mint};
 use tracing::{debug, warn};
 
 use super::answer::Granted;
@@ -13,7 +11,7 @@ use super::limit::RateLimit;
 use super::provider::Provider;
 use super::refused::Refused;
 use super::registrar::{Exchanged, Recorded};
-use crate::clock::Clock;
+use super::verifier::Verifier;
 use crate::metrics::Metrics;
 
 /// How often anybody may ask.
@@ -27,8 +25,8 @@ pub struct Limits {
 
 /// Trades providers' tokens for InsForge tokens.
 pub struct Exchange {
-    /// Whose tokens are taken.
-    pub providers: Vec<Arc<Provider>>,
+    /// Whose tokens are taken, and whether they are good.
+    pub verifier: Verifier,
     /// What the minted tokens are signed with.
     pub secret: Secret,
     /// Longest life of a minted token, in seconds.
@@ -37,8 +35,6 @@ pub struct Exchange {
     pub limits: Limits,
     /// Records what tokens show.
     pub batcher: Batcher,
-    /// Judges times.
-    pub clock: Arc<dyn Clock>,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -67,7 +63,7 @@ impl Exchange {
             limit.admit(client).map_err(Refused::AddressLimited)?;
         }
         let token = Token::parse(text)?;
-        let (provider, verified) = self.verify(&token).await?;
+        let (provider, verified) = self.verifier.verify(&token).await?;
         if let Some(limit) = &self.limits.per_subject {
             let caller = (provider.settings.name.clone(), verified.subject.clone());
             limit.admit(caller).map_err(Refused::SubjectLimited)?;
@@ -80,7 +76,7 @@ impl Exchange {
             .await;
         match recorded {
             Ok(Recorded::Recorded) => Ok(Granted {
-                expires_in: minted.expires_at - self.now(),
+                expires_in: minted.expires_at - self.verifier.now(),
                 minted,
             }),
             Ok(Recorded::Revoked) => Err(Refused::Revoked),
@@ -92,75 +88,19 @@ impl Exchange {
         }
     }
 
-    /// Verifies a token by each provider it may be from; the provider that vouches, and what it says.
-    ///
-    /// # Errors
-    /// What the first of them found wrong.
-    pub async fn verify(&self, token: &Token<'_>) -> Result<(Arc<Provider>, Verified), Refused> {
-        let mut refused = None;
-        for provider in self.candidates(token) {
-            match self.verify_by(provider, token).await {
-                Ok(verified) => return Ok((provider.clone(), verified)),
-                Err(error) => refused = refused.or(Some(error)),
-            }
-        }
-        Err(refused.unwrap_or(Refused::UnknownIssuer))
-    }
-
-    /// The providers that a token may be from. Its issuer is unverified, and only looked up here.
-    pub fn candidates<'a>(&'a self, token: &'a Token<'_>) -> impl Iterator<Item = &'a Arc<Provider>> {
-        let named = |provider: &&Arc<Provider>| {
-            provider
-                .settings
-                .profile
-                .accepts_issuer(token.unverified_issuer())
-        };
-        self.providers.iter().filter(named)
-    }
-
-    async fn verify_by(&self, provider: &Provider, token: &Token<'_>) -> Result<Verified, Refused> {
-        if provider.is_insforge() {
-            return Err(Refused::InsforgeToken);
-        }
-        let verified = match self.judge(provider, token) {
-            // The key may be newer than our set.
-            Err(Refused::Token(TokenError::UnknownKid)) => {
-                provider.keys.refresh_for_unknown_kid().await;
-                self.judge(provider, token)
-            }
-            judged => judged,
-        }?;
-        if provider.trespasses(&verified.identity.user_id) {
-            return Err(Refused::ReservedUserId);
-        }
-        Ok(verified)
-    }
-
-    fn judge(&self, provider: &Provider, token: &Token<'_>) -> Result<Verified, Refused> {
-        let keys = provider.keys.current().ok_or(Refused::KeysUnavailable)?;
-        Ok(verify_with_keys(
-            token,
-            &provider.settings.profile,
-            &keys,
-            self.now(),
-        )?)
-    }
-
     fn mint(&self, provider: &Provider, verified: &Verified) -> Result<Minted, Refused> {
         let lifetime = Lifetime {
             ttl_s: self.ttl_s,
             provider_exp: verified.expires_at,
             session_cap_s: provider.settings.session_cap_s,
         };
-        mint(&verified.identity, lifetime, self.now(), &self.secret).map_err(|error| match error {
+        mint(&verified.identity, lifetime, self.verifier.now(), &self.secret).map_err(|error| match error {
             MintError::NoTimeLeft => Refused::NoTimeLeft,
             MintError::BadSubject => Refused::Token(TokenError::BadSub),
             MintError::Signing => Refused::Signing,
         })
     }
-
-    /// Seconds since 1970.
-    pub(super) fn now(&self) -> i64 {
-        i64::try_from(self.clock.unix_ms() / 1000).unwrap_or(i64::MAX)
-    }
 }
+
+#[cfg(test)]
+mod tests;

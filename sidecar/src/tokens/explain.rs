@@ -2,11 +2,11 @@ use std::fmt::Write;
 
 use insforge_protocol::jwt::{Outcome, Token, explain_with_keys};
 
-use super::exchange::Exchange;
+use super::verifier::Verifier;
 
 /// What each check says about a token, a line each, for every provider it may be from. Shows neither the
 /// token nor who its user is.
-pub async fn explain(exchange: &Exchange, text: &str) -> String {
+pub async fn explain(verifier: &Verifier, text: &str) -> String {
     let token = match Token::parse(text) {
         Ok(token) => token,
         Err(error) => return format!("not a token: {}: {error}\n", error.name()),
@@ -14,7 +14,7 @@ pub async fn explain(exchange: &Exchange, text: &str) -> String {
     let mut shown = String::new();
     let issuer = token.unverified_issuer().unwrap_or("none");
     let mut is_known = false;
-    for provider in exchange.candidates(&token) {
+    for provider in verifier.candidates(&token) {
         is_known = true;
         // So that a key that has just been rotated in is among them.
         let _ = provider.keys.refresh().await;
@@ -32,7 +32,7 @@ pub async fn explain(exchange: &Exchange, text: &str) -> String {
             let _ = writeln!(shown, "  there are no keys: they could not be fetched");
             continue;
         };
-        for line in explain_with_keys(text, &settings.profile, &keys, exchange.now()) {
+        for line in explain_with_keys(text, &settings.profile, &keys, verifier.now()) {
             let outcome = match line.outcome {
                 Outcome::Passed => "ok".to_owned(),
                 Outcome::Failed(error) => format!("FAILED {}", error.name()),
@@ -46,7 +46,7 @@ pub async fn explain(exchange: &Exchange, text: &str) -> String {
             shown,
             "no configured provider has the issuer {issuer:?}; configured:"
         );
-        for provider in &exchange.providers {
+        for provider in &verifier.providers {
             let settings = &provider.settings;
             let _ = writeln!(shown, "  {}: {:?}", settings.name, settings.profile.spec().iss);
         }

@@ -20,6 +20,7 @@ mod refresh;
 mod refused;
 mod registrar;
 mod request;
+mod verifier;
 
 #[cfg(test)]
 mod testing;
@@ -38,3 +39,4 @@ pub use provider::{Collision, Provider, ProviderError, ProviderSettings, collisi
 pub use refresh::Refresher;
 pub use refused::Refused;
 pub use registrar::{Exchanged, Recorded, Registrar, RegistrarError};
+pub use verifier::Verifier;
