@@ -238,6 +238,18 @@ async fn the_doorbell_rings_for_a_pending_payment_and_stays_silent_for_one_that_
 }
 
 #[tokio::test]
+async fn a_sidecar_that_submits_with_its_own_privileges_rings_the_doorbell() -> Result<()> {
+    let sandbox = insforge().await?;
+    let mut doorbell = Watch::channel(&sandbox.db.url(), "x402_pending").await?;
+    let sidecar = Watch::channel(&sandbox.db.sidecar_url(), "x402_pending").await?;
+    let signed = Buyer::new().pay(&Offer::usdg());
+    let (payment, requirements) = (signed.payment(Form::V2), signed.requirements(Form::V2));
+    ledger::submit(sidecar.client(), &payment, &requirements, "/report").await?;
+    assert_eq!(doorbell.heard().await?, [""]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_doorbell_rings_at_most_once_in_twenty_milliseconds() -> Result<()> {
     let sandbox = insforge().await?;
     let mut doorbell = Watch::channel(&sandbox.db.url(), "x402_pending").await?;

@@ -108,7 +108,6 @@ pub(crate) fn writes(table: &str) -> Vec<String> {
         format!(
             "CREATE TRIGGER mine BEFORE INSERT ON {table} EXECUTE FUNCTION suppress_redundant_updates_trigger()"
         ),
-        format!("GRANT ALL ON {table} TO PUBLIC; SELECT 1 FROM {table}"),
     ]
 }
 
