@@ -1,4 +1,10 @@
 //! Everything a buyer can get wrong, each with the reason it is told and the SQLSTATE it gets in SQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what cannot go on has failed the test"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! Signatures that must not count, and those that only the chain can judge.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what cannot go on has failed the test"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! Judges every domain of `vectors/domain_separators.json`, or of the file named by `DOMAIN_VECTORS`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what cannot go on has failed the test"
+)]
 
 mod support;
 

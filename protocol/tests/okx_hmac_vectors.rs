@@ -1,4 +1,10 @@
 //! Judges every case of `vectors/okx_hmac.json`, or of the file named by `OKX_HMAC_VECTORS`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what cannot go on has failed the test"
+)]
 
 mod support;
 

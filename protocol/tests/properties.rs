@@ -1,4 +1,10 @@
 //! What must hold for any input.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what cannot go on has failed the test"
+)]
 
 mod support;
 

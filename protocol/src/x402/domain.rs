@@ -58,10 +58,7 @@ mod tests {
         ] {
             let mut broken = whole.clone();
             broken[field] = value;
-            assert_eq!(
-                read_domain(&broken),
-                Err(Reason::Requirements(problem.of(field)))
-            );
+            assert_eq!(read_domain(&broken), Err(Reason::Requirements(problem.of(field))));
         }
     }
 }

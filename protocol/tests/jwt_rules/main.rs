@@ -1,4 +1,10 @@
 //! The rules around signatures: keys, claims, presets, profiles, minting, explanations.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what cannot go on has failed the test"
+)]
 
 #[path = "../jwt_support/mod.rs"]
 mod jwt_support;
