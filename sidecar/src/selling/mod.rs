@@ -8,6 +8,7 @@ pub(crate) mod fake;
 pub mod gateway;
 mod outcomes;
 pub mod serve;
+pub mod stock;
 mod till;
 mod verifier;
 

@@ -4,9 +4,9 @@ use super::{Order, RouteSettings, read};
 
 fn read_toml(text: &str) -> (Vec<RouteSettings>, Vec<String>) {
     let table: toml::Table = text.parse().unwrap();
-    let routes = table["route"].as_array().unwrap().clone();
+    let routes = serde_json::to_value(&table["route"]).unwrap();
     let mut faults = Vec::new();
-    let read = read(&routes, &mut faults);
+    let read = read(routes.as_array().unwrap(), &mut faults);
     (
         read,
         faults

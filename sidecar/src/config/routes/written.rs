@@ -3,6 +3,7 @@ use std::time::Duration;
 use insforge_protocol::x402::{Dialects, Price};
 use reqwest::Url;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::forms::{self, Size, Texts};
 use super::model::{OfferSettings, Order, RouteSettings, SaleSettings};
@@ -54,15 +55,12 @@ const SECS: fn(u64) -> Duration = Duration::from_secs;
 const MIB: usize = 1024 * 1024;
 
 /// Reads the routes; every fault is found, each named by the route's number and path.
-pub(crate) fn read(routes: &[toml::Value], faults: &mut Vec<Fault>) -> Vec<RouteSettings> {
+pub(crate) fn read(routes: &[Value], faults: &mut Vec<Fault>) -> Vec<RouteSettings> {
     let mut read = Vec::new();
     for (index, value) in routes.iter().enumerate() {
-        let path = value
-            .get("path")
-            .and_then(toml::Value::as_str)
-            .unwrap_or("no path");
+        let path = value.get("path").and_then(Value::as_str).unwrap_or("no path");
         let name = format!("gateway.route {} ({path})", index + 1);
-        match value.clone().try_into::<Written>() {
+        match serde_json::from_value::<Written>(value.clone()) {
             Ok(written) => match route(written) {
                 Ok(route) => read.push(route),
                 Err(wrong) => faults.extend(wrong.into_iter().map(|(member, bad)| Fault {
@@ -73,7 +71,7 @@ pub(crate) fn read(routes: &[toml::Value], faults: &mut Vec<Fault>) -> Vec<Route
             },
             Err(error) => faults.push(Fault {
                 setting: name,
-                fault: error.message().to_owned(),
+                fault: error.to_string(),
                 remedy: "see docs/selling.md for what a route may hold; prices are text".to_owned(),
             }),
         }

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use insforge_protocol::ledger::Status;
 use insforge_protocol::x402::{Reason, SettleResult, Version, settle_response, supported, verify_response};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
@@ -31,8 +32,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Terms {
     /// Who may ask; `None`: programs on this machine.
     pub token: Option<Secret<String>>,
-    /// What is settled for.
-    pub allow: AllowList,
+    /// What is settled for; nothing before the list is made.
+    pub allow: watch::Receiver<Option<Arc<AllowList>>>,
     /// How long `/settle` waits for the outcome. Shorter than the 30 s after which SDKs give up.
     pub wait: Duration,
     /// How long a payment verifies again after its success was told.
@@ -66,14 +67,20 @@ impl FacilitatorApi {
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             return refused;
         }
+        let Some(allow) = self.terms.allow.borrow().clone() else {
+            return respond(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &json!({ "error": "the facilitator is starting" }),
+            );
+        };
         let (status, body) = match (request.method(), request.uri().path()) {
-            (&Method::GET, "/supported") => (StatusCode::OK, supported(self.terms.allow.networks())),
+            (&Method::GET, "/supported") => (StatusCode::OK, supported(allow.networks())),
             (&Method::POST, "/verify") => match read_body(request.into_body()).await {
-                Ok(body) => self.verify(&body).await,
+                Ok(body) => self.verify(&allow, &body).await,
                 Err(refused) => refused,
             },
             (&Method::POST, "/settle") => match read_body(request.into_body()).await {
-                Ok(body) => self.settle(&body).await,
+                Ok(body) => self.settle(&allow, &body).await,
                 Err(refused) => refused,
             },
             (_, "/supported" | "/verify" | "/settle") => (
@@ -88,8 +95,8 @@ impl FacilitatorApi {
         respond(status, &body)
     }
 
-    async fn verify(&self, body: &Value) -> Answered {
-        let asked = match self.read(body) {
+    async fn verify(&self, allow: &AllowList, body: &Value) -> Answered {
+        let asked = match read(allow, body) {
             Ok(asked) => asked,
             Err((version, reason, message)) => {
                 return (
@@ -143,8 +150,8 @@ impl FacilitatorApi {
         (StatusCode::SERVICE_UNAVAILABLE, body)
     }
 
-    async fn settle(&self, body: &Value) -> Answered {
-        let asked = match self.read(body) {
+    async fn settle(&self, allow: &AllowList, body: &Value) -> Answered {
+        let asked = match read(allow, body) {
             Ok(asked) => asked,
             Err((version, reason, message)) => {
                 let refused = SettleResult::Refused { reason, message };
@@ -186,15 +193,15 @@ impl FacilitatorApi {
             warn!(payment = %sale.id, %error, "that a settlement was told could not be noted");
         }
     }
+}
 
-    fn read(&self, body: &Value) -> Result<Asked, (Version, String, String)> {
-        let version = ask::version_of(body);
-        let asked =
-            ask::read(body).map_err(|reason| (version, reason.code().to_owned(), reason.to_string()))?;
-        match self.terms.allow.check(&asked.requirements) {
-            Ok(()) => Ok(asked),
-            Err(refused) => Err((version, refused.code().to_owned(), refused.to_string())),
-        }
+/// Reads a request, and holds its requirements against the operator's list.
+fn read(allow: &AllowList, body: &Value) -> Result<Asked, (Version, String, String)> {
+    let version = ask::version_of(body);
+    let asked = ask::read(body).map_err(|reason| (version, reason.code().to_owned(), reason.to_string()))?;
+    match allow.check(&asked.requirements) {
+        Ok(()) => Ok(asked),
+        Err(refused) => Err((version, refused.code().to_owned(), refused.to_string())),
     }
 }
 

@@ -27,9 +27,10 @@ fn listed() -> AllowList {
 
 /// An API on a port of its own.
 async fn served(book: &Arc<FakeBook>, wait: Duration) -> SocketAddr {
+    let (keep, allow) = tokio::sync::watch::channel(Some(Arc::new(listed())));
     let terms = Terms {
         token: None,
-        allow: listed(),
+        allow,
         wait,
         replay: Duration::from_secs(60),
         verify_remote: false,
@@ -45,7 +46,10 @@ async fn served(book: &Arc<FakeBook>, wait: Duration) -> SocketAddr {
     };
     let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, limits, api, CancellationToken::new()));
+    tokio::spawn(async move {
+        let _keep = keep;
+        serve(listener, limits, api, CancellationToken::new()).await;
+    });
     address
 }
 

@@ -69,17 +69,6 @@ pub struct Unservable {
     pub cause: OfferError,
 }
 
-impl Unservable {
-    /// Whether the database's list of vouched tokens may put it right.
-    pub const fn needs_vouching(&self) -> bool {
-        matches!(
-            self.cause,
-            OfferError::Terms(Reason::UnknownAsset { .. } | Reason::UnverifiedAsset { .. })
-                | OfferError::UnknownDecimals
-        )
-    }
-}
-
 /// Which route a request is for.
 pub(super) enum Found<'a> {
     Route(&'a Arc<Route>),

@@ -105,7 +105,8 @@ pub(super) fn routes(upstream: SocketAddr, lines: &str) -> Vec<RouteSettings> {
     );
     let table: toml::Table = text.parse().unwrap();
     let mut faults = Vec::new();
-    let routes = crate::config::read_routes(table["route"].as_array().unwrap(), &mut faults);
+    let routes = serde_json::to_value(&table["route"]).unwrap();
+    let routes = crate::config::read_routes(routes.as_array().unwrap(), &mut faults);
     assert!(faults.is_empty(), "{faults:?}");
     routes
 }
