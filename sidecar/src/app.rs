@@ -1,5 +1,6 @@
 //! Puts the parts together and owns the order in which they stop.
 
+mod evidence;
 mod tokens;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::facilitator::{CallError, Facilitator, Limiter, Mock, Okx};
 use crate::health::Health;
 use crate::http::{self, Probes};
 use crate::metrics::{Gauges, Metrics};
-use crate::settle::Ledger;
+use crate::outlook::Outlook;
 use crate::shutdown::Signals;
 use crate::tasks::{Service, TaskGroup};
 use crate::tls::TlsError;
@@ -195,7 +196,8 @@ impl App {
     fn add_settler(&mut self) -> Result<(), StartError> {
         let settings = self.settings.settler.clone();
         let bell = Arc::new(Bell::default());
-        let ledger = self.ledger()?;
+        let (outlook, evidence) = (Arc::<Outlook>::default(), self.evidence()?);
+        let ledger = Arc::new(self.ledger(&outlook)?);
         let facilitator = facilitator(&self.settings.facilitator)?;
         let limiter = self.limiter()?;
         let gate = Arc::new(Gate::new(self.health.clone()));
@@ -210,6 +212,7 @@ impl App {
             facilitator: facilitator.clone(),
             limiter: limiter.clone(),
             gate: gate.clone(),
+            witness: evidence.witness.clone(),
             recorder: recorder.clone(),
             flights: flights.clone(),
             metrics: self.metrics.clone(),
@@ -218,6 +221,8 @@ impl App {
             lease: settings.lease,
         });
         self.core = Some(core.clone());
+        let tools = (recorder.clone(), flights.clone());
+        self.add_reconciliation(evidence, &ledger, &core, tools, outlook)?;
         let connector = Connector::new(&self.settings.database, "listener")?;
         let listener = Listener::new(
             connector,
@@ -267,16 +272,13 @@ impl App {
         Ok(())
     }
 
-    fn ledger(&mut self) -> Result<Arc<dyn Ledger>, StartError> {
+    fn ledger(&mut self, outlook: &Arc<Outlook>) -> Result<PgLedger, StartError> {
         let (limit, lease) = (self.settings.database.query_timeout, self.settings.settler.lease);
         // A heartbeat that takes longer than a third of the lease is as good as missed.
         let heartbeat = self.pool("heartbeat", 1, limit.min(lease / 3))?;
-        Ok(Arc::new(PgLedger::new(
-            self.work()?,
-            heartbeat,
-            self.settings.settler.worker.clone(),
-            lease,
-        )))
+        let worker = self.settings.settler.worker.clone();
+        let work = self.work()?;
+        Ok(PgLedger::unsent(work, heartbeat, worker, lease, outlook.clone()))
     }
 
     fn work(&mut self) -> Result<Pool, StartError> {

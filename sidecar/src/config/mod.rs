@@ -3,6 +3,7 @@
 //! One table ([`OPTIONS`]) names every option; the file reader, the environment reader, the error
 //! messages, `config show` and `docs/configuration.md` are all driven by it.
 
+mod chain;
 mod database;
 mod fault;
 mod load;

@@ -1,14 +1,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::Url;
-
 use super::database::{Target, target};
 use super::fault::{Fault, Faults};
 use super::parse::{self, Bad};
 use super::production;
 use super::raw::{Given, Raw};
 use super::table::*;
+use crate::chain::ChainSettings;
+use crate::reconcile::ReconcileSettings;
 use crate::secret::Secret;
 
 /// Where the sidecar runs; see `INSFORGE_ENV`.
@@ -137,8 +137,10 @@ pub struct Settings {
     pub facilitator: FacilitatorSettings,
     /// `[http]`
     pub http: HttpSettings,
-    /// JSON-RPC endpoints for chain evidence.
-    pub xlayer_rpc_urls: Secret<Vec<Url>>,
+    /// `[xlayer]` and `[chain]`
+    pub chain: ChainSettings,
+    /// `[reconcile]`
+    pub reconcile: ReconcileSettings,
     /// The address that is paid, lower case.
     pub payment_recipient: Option<String>,
     /// Signs InsForge's tokens.
@@ -257,7 +259,8 @@ impl Reader<'_> {
             http: HttpSettings {
                 listen: self.read(&HTTP_LISTEN, parse::listener),
             },
-            xlayer_rpc_urls: Secret::new(self.read(&XLAYER_RPC_URLS, parse::http_urls)),
+            chain: self.chain(),
+            reconcile: self.reconcile(),
             payment_recipient: self.optional(&PAYMENT_RECIPIENT, parse::address),
             jwt_secret: self.optional(&JWT_SECRET, parse::text).map(Secret::new),
         }

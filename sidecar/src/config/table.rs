@@ -96,6 +96,28 @@ options! {
         "Time for a whole call to OKX. Running out of it means that the outcome is unknown.";
     XLAYER_RPC_URLS: "xlayer.rpc_urls", "XLAYER_RPC_URLS", None, "URLs, comma separated", SECRET,
         "JSON-RPC endpoints of X Layer, for evidence from the chain. Two different operators are better than one. Secret because providers put keys into the path.";
+    CHAIN_TIMEOUT: "chain.timeout", "INSFORGE_SIDECAR_CHAIN_TIMEOUT", Some("10s"), "duration, 100ms to 60s", SHOWN,
+        "Time for one call to a chain endpoint.";
+    CHAIN_REQUESTS_PER_SECOND: "chain.requests_per_second", "INSFORGE_SIDECAR_CHAIN_REQUESTS_PER_SECOND", Some("20"), "number, 0 to 100000", SHOWN,
+        "Calls per second to one chain endpoint; 0 means no limit. X Layer's public endpoints allow 100 per address.";
+    CHAIN_LOG_RANGE: "chain.log_range", "INSFORGE_SIDECAR_CHAIN_LOG_RANGE", Some("5000"), "whole number, 1 to 1000000", SHOWN,
+        "Most blocks asked for in one search of logs. Where a provider allows fewer, fewer are asked for.";
+    CHAIN_SETTLE_AT: "chain.settle_at", "INSFORGE_SIDECAR_SETTLE_AT", Some("latest"), "`latest`, `safe` or `finalized`", SHOWN,
+        "How settled the block of a transfer must be before its payment counts as settled. Whatever it is, a payment is followed until its block is finalized, and falls back if the block is reorganised away.";
+    CHAIN_PROVING_ENDPOINTS: "chain.proving_endpoints", "INSFORGE_SIDECAR_PROVING_ENDPOINTS", Some("1"), "whole number, 1 to 5", SHOWN,
+        "Chain endpoints that must agree before a payment counts as settled. To close one as unpaid, two must agree in any case where two are configured.";
+    CHAIN_FINAL_DEPTH: "chain.final_depth", "INSFORGE_SIDECAR_FINAL_DEPTH", None, "whole number, 1 to 1000000", SHOWN,
+        "Blocks after which a block counts as final, for chains that do not answer the tag `finalized`. Default: the tag decides.";
+    RECONCILE_CONCURRENCY: "reconcile.concurrency", "INSFORGE_SIDECAR_RECONCILE_CONCURRENCY", Some("16"), "whole number, 1 to 1000", SHOWN,
+        "Open payments looked at at once in this process.";
+    RECONCILE_PATIENCE: "reconcile.patience", "INSFORGE_SIDECAR_RECONCILE_PATIENCE", Some("30s"), "duration, 1s to 1h", SHOWN,
+        "How long a transaction that was named may be missing before the same payment is sent again.";
+    RECONCILE_ATTEMPTS: "reconcile.attempts", "INSFORGE_SIDECAR_RECONCILE_ATTEMPTS", Some("20"), "whole number, 1 to 1000", SHOWN,
+        "Most times one payment is sent.";
+    RECONCILE_FINALITY_INTERVAL: "reconcile.finality_interval", "INSFORGE_SIDECAR_FINALITY_INTERVAL", Some("15s"), "duration, 100ms to 1h", SHOWN,
+        "How often settled payments are rechecked until they are final; less often while nothing changes.";
+    RECONCILE_SCAN_INTERVAL: "reconcile.scan_interval", "INSFORGE_SIDECAR_SCAN_INTERVAL", Some("15s"), "duration, 100ms to 1h", SHOWN,
+        "How often transfers to our payees are looked for, whoever sent them.";
     PAYMENT_RECIPIENT: "payment.recipient", "PAYMENT_RECIPIENT", None, "address", SHOWN,
         "Address that is paid, `0x` and 40 hex digits.";
     JWT_SECRET: "insforge.jwt_secret", "INSFORGE_JWT_SECRET", None, "text", SECRET,

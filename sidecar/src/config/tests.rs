@@ -182,7 +182,7 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_does_not_count() {
     ]);
     let settings = Settings::from_raw(&gather(Some(file), &environment).unwrap()).unwrap();
     assert_eq!((settings.settler.concurrency, settings.settler.batch), (9, 7));
-    assert_eq!(settings.xlayer_rpc_urls.expose().len(), 2);
+    assert_eq!(settings.chain.endpoints.expose().len(), 2);
 }
 
 #[test]

@@ -37,24 +37,6 @@ pub struct PgLedger {
 }
 
 impl PgLedger {
-    /// A ledger for a worker that does everything.
-    pub fn new(work: Pool, heartbeat: Pool, worker: String, lease: Duration) -> Self {
-        let all = [
-            Status::Pending,
-            Status::Settling,
-            Status::Unknown,
-            Status::Submitted,
-        ];
-        Self {
-            work,
-            heartbeat,
-            worker,
-            lease,
-            statuses: all.map(Status::as_str).to_vec(),
-            outlook: None,
-        }
-    }
-
     /// The settler's ledger: it claims payments that were never sent. `work` is for everything but heartbeats,
     /// which have `heartbeat` for themselves. Claims are made in the name of `worker` and hold for `lease`.
     /// When it reads what is due, it publishes in `outlook` when a payment is due that needs reconciliation.

@@ -44,25 +44,24 @@ pub struct Parts {
 pub struct Reconciler {
     parts: Arc<Parts>,
     outlook: Arc<Outlook>,
+    looks: TaskGroup,
     slots: Arc<Semaphore>,
 }
 
 impl Reconciler {
-    /// `outlook` tells when something is due, if somebody publishes it.
-    pub fn new(parts: Parts, outlook: Arc<Outlook>) -> Self {
+    /// `outlook` tells when something is due, if somebody publishes it. Looks are tasks of `looks`: whoever stops
+    /// the sidecar waits for them there.
+    pub fn new(parts: Parts, outlook: Arc<Outlook>, looks: TaskGroup) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(parts.settings.concurrency)),
             parts: Arc::new(parts),
             outlook,
+            looks,
         }
     }
 
     /// Claims what is due and starts a look at each; returns when something is due again.
-    async fn look(
-        &self,
-        looks: &TaskGroup,
-        stop: &CancellationToken,
-    ) -> Result<Option<Duration>, LedgerError> {
+    async fn look(&self, stop: &CancellationToken) -> Result<Option<Duration>, LedgerError> {
         let parts = &self.parts;
         loop {
             // The semaphore is never closed; if it were, nothing may be started any more.
@@ -84,7 +83,7 @@ impl Reconciler {
                     return Ok(None);
                 };
                 let (parts, stop) = (parts.clone(), stop.clone());
-                looks.spawn("reconcile", async move {
+                self.looks.spawn("reconcile", async move {
                     parts.resolve(claim, flight, stop).await;
                     drop(slot);
                 });
@@ -97,9 +96,8 @@ impl Reconciler {
 }
 
 impl Part for Reconciler {
-    /// Reconciles until stopped; then waits for what is being sent, within the grace period.
+    /// Reconciles until stopped. Looks under way are broken off and handed back; what is being sent goes on.
     async fn run(&self, stop: CancellationToken) {
-        let looks = TaskGroup::default();
         let mut told = self.outlook.follow();
         let (mut next, mut misses) = (Instant::now(), 0);
         let quiet = self.parts.settings.poll * TOLD_FACTOR;
@@ -115,7 +113,7 @@ impl Part for Reconciler {
                 }
             }
             let now = Instant::now();
-            let Some(looked) = stop.run_until_cancelled(self.look(&looks, &stop)).await else {
+            let Some(looked) = stop.run_until_cancelled(self.look(&stop)).await else {
                 break;
             };
             let wait = match looked {
@@ -134,9 +132,6 @@ impl Part for Reconciler {
                 }
             };
             next = now + wait.unwrap_or(quiet).max(pause(misses));
-        }
-        if !looks.wait(self.parts.settings.grace).await {
-            looks.abort().await;
         }
     }
 }

@@ -11,8 +11,6 @@ pub struct ReconcileSettings {
     pub lease: Duration,
     /// Longest wait between looks at an idle queue, where nobody else tells what is due.
     pub poll: Duration,
-    /// How long a stop waits for payments that are being sent again.
-    pub grace: Duration,
     /// How long a named transaction may be missing before the same payment is sent again.
     pub patience: Duration,
     /// Most intents to settle one payment.
@@ -30,7 +28,6 @@ impl Default for ReconcileSettings {
             batch: 100,
             lease: Duration::from_secs(8),
             poll: Duration::from_secs(8),
-            grace: Duration::from_secs(25),
             patience: Duration::from_secs(30),
             attempts: 20,
             finality_interval: Duration::from_secs(15),

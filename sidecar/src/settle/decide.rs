@@ -3,7 +3,6 @@ use std::time::Duration;
 use insforge_protocol::asset::VouchedDomain;
 use insforge_protocol::contract::SETTLE_MARGIN_SECONDS;
 use insforge_protocol::judge::{Domains, Verdict, judge_json};
-use insforge_protocol::ledger::Status;
 use insforge_protocol::okx::Class;
 use insforge_protocol::x402::{Payment, Reason, Requirements};
 
@@ -14,8 +13,6 @@ use super::{Claim, Report};
 pub enum Decision {
     /// Record the intent, then send it to the facilitator.
     Settle(Box<Order>),
-    /// Ask the facilitator about the transaction it named.
-    Confirm(Box<Order>, String),
     /// No call is to be made; record this.
     Close(Box<Report>),
 }
@@ -63,13 +60,6 @@ pub fn decide(claim: &Claim, vouched: &[VouchedDomain], now: u64) -> Decision {
         proven,
         left,
     });
-    // A submitted payment is asked about whatever its clock says: it may have been paid in time.
-    if claim.status == Status::Submitted {
-        return match &claim.tx_hash {
-            Some(hash) => Decision::Confirm(order, hash.clone()),
-            None => close(rest(claim, "submitted without a transaction")),
-        };
-    }
     if seconds <= SETTLE_MARGIN_SECONDS {
         return close(run_out(claim, seconds));
     }
@@ -135,6 +125,7 @@ fn wait_for(claim: &Claim, reason: &str, class: Class, delay: Duration) -> Repor
 mod tests {
     use super::super::fixture::{NOW, VALID_BEFORE, claim};
     use super::*;
+    use insforge_protocol::ledger::Status;
 
     fn closed(claim: &Claim, now: u64) -> Report {
         match decide(claim, &[], now) {
@@ -218,18 +209,5 @@ mod tests {
         }
         let report = closed(&unknown, NOW);
         assert_eq!((report.outcome, report.class), ("not_sent", Some("config")));
-    }
-
-    #[test]
-    fn a_submitted_payment_is_asked_about_even_after_it_ran_out() {
-        let submitted = Claim {
-            status: Status::Submitted,
-            tx_hash: Some("0xab".to_owned()),
-            uncertain: true,
-            ..claim()
-        };
-        assert!(
-            matches!(decide(&submitted, &[], VALID_BEFORE + 99), Decision::Confirm(_, hash) if hash == "0xab")
-        );
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use insforge_protocol::okx::{Class, HashStatus, NotSentCause, Outcome, Settlement};
+use insforge_protocol::okx::{Class, NotSentCause, Outcome, Settlement};
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -122,53 +122,11 @@ impl Report {
         .maybe_again_after(delay.map(|delay| backoff::within(delay, situation.left)))
     }
 
-    /// What a look at `settle/status` leaves to record. Only a success closes a payment: that a
-    /// transaction failed or is not known proves nothing about the authorization.
-    pub fn of_status(lease: Lease, hash: String, status: &HashStatus, jitter: f64) -> Self {
-        let (outcome, reason, class) = match status {
-            HashStatus::Succeeded => ("settled", None, None),
-            HashStatus::Failed { reason } => {
-                let reason = reason.clone().unwrap_or_else(|| "transaction failed".to_owned());
-                ("unknown", Some(reason), Some(Class::Unknown))
-            }
-            HashStatus::Pending => ("submitted", None, None),
-            HashStatus::NotFound => ("submitted", Some("not_found".to_owned()), Some(Class::Unknown)),
-            HashStatus::NoAnswer(none) => ("submitted", Some(none.reason.clone()), Some(none.class)),
-        };
-        let asked = match status {
-            HashStatus::NoAnswer(none) => none.retry_after,
-            _ => None,
-        };
-        let delay = asked.unwrap_or_else(|| backoff::half_jitter(2, CONFIRM_BASE, CONFIRM_BASE * 4, jitter));
-        Self {
-            tx_hash: Some(hash),
-            reason,
-            class: class.map(Class::as_str),
-            evidence: json!({ "settle_status": status_word(status) }),
-            ..Self::new(lease, outcome)
-        }
-        .again_after(delay)
-    }
-
     fn maybe_again_after(self, delay: Option<Duration>) -> Self {
         match delay {
             Some(delay) => self.again_after(delay),
             None => self,
         }
-    }
-}
-
-/// Looks at one transaction are this far apart at least; blocks come every second, but the rate limit is
-/// shared with settling.
-const CONFIRM_BASE: Duration = Duration::from_secs(1);
-
-fn status_word(status: &HashStatus) -> &'static str {
-    match status {
-        HashStatus::Succeeded => "success",
-        HashStatus::Pending => "pending",
-        HashStatus::Failed { .. } => "failed",
-        HashStatus::NotFound => "not_found",
-        HashStatus::NoAnswer(_) => "no_answer",
     }
 }
 
@@ -223,14 +181,5 @@ mod tests {
             retry_after: None,
         });
         assert_eq!((report.outcome, report.class), ("refused", Some("final")));
-    }
-
-    #[test]
-    fn only_a_confirmed_transaction_closes_a_submitted_payment() {
-        let outcome = |status| Report::of_status(LEASE, "0xab".to_owned(), &status, 0.5).outcome;
-        assert_eq!(outcome(HashStatus::Succeeded), "settled");
-        assert_eq!(outcome(HashStatus::NotFound), "submitted");
-        assert_eq!(outcome(HashStatus::Pending), "submitted");
-        assert_eq!(outcome(HashStatus::Failed { reason: None }), "unknown");
     }
 }

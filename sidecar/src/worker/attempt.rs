@@ -1,14 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use insforge_protocol::okx::{Class, HashStatus, NotSentCause, Outcome, Settlement};
+use insforge_protocol::okx::{Class, NotSentCause, Outcome, Settlement};
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use super::{Core, Flight, Slot, Written};
-use crate::settle::{Claim, Order, Report, Situation};
+use crate::settle::{Claim, Lease, Order, Report, Situation};
 
 /// How long requests rest after a 429 that names no time.
 const LIMITED: Duration = Duration::from_secs(1);
@@ -46,6 +46,15 @@ impl Core {
                 .again_after(Duration::ZERO);
             return self.record(in_flight, report).await;
         }
+        let report = self.call(lease, &order, in_flight.attempt).await;
+        let (payment, requirements) = (&order.payment, &order.requirements);
+        let report = self.parts.witness.examine(payment, requirements, report).await;
+        self.record(in_flight, report).await;
+    }
+
+    /// Calls the facilitator, learns from the answer about it, and returns what it says of the payment.
+    /// `attempt` counts the intents before this one.
+    pub(super) async fn call(&self, lease: Lease, order: &Order, attempt: u32) -> Report {
         let started = Instant::now();
         let call = self
             .parts
@@ -67,43 +76,13 @@ impl Core {
             .set(self.parts.facilitator.clock_offset_ms());
         self.learn(lease.id, &settlement).await;
         let situation = Situation {
-            attempt: in_flight.attempt,
+            attempt,
             left: order.left.saturating_sub(started.elapsed()),
             jitter: rand::random(),
         };
         let mut report = Report::of_settlement(lease, &settlement, situation);
         report.mock = self.parts.facilitator.is_mock();
-        self.record(in_flight, report).await;
-    }
-
-    /// Asks what became of a transaction. Nothing is sent on, so no intent is needed.
-    pub(super) async fn confirm(self: Arc<Self>, in_flight: InFlight, order: Box<Order>, hash: String) {
-        let lease = in_flight.flight.lease();
-        let asked = tokio::select! {
-            biased;
-            status = self.parts.facilitator.status(&order.payment, &hash) => status,
-            () = self.draining.cancelled() => {
-                let _ = self.parts.ledger.release(&[lease]).await;
-                return;
-            }
-        };
-        let report = match asked {
-            Some(status) => {
-                if let HashStatus::NoAnswer(none) = &status
-                    && none.class == Class::Config
-                {
-                    self.parts.gate.close(&none.reason);
-                }
-                Report::of_status(lease, hash, &status, rand::random())
-            }
-            // Only the chain can tell; the payment rests.
-            None => {
-                let mut report = Report::new(lease, "submitted").again_after(Duration::from_secs(300));
-                report.tx_hash = Some(hash);
-                report
-            }
-        };
-        self.record(in_flight, report).await;
+        report
     }
 
     /// Writes an outcome and says what became of it.

@@ -9,7 +9,7 @@ use super::admit::Admittance;
 use super::{Flights, Gate, Recorder};
 use crate::facilitator::{Facilitator, Limiter};
 use crate::metrics::Metrics;
-use crate::settle::Ledger;
+use crate::settle::{Ledger, Witness};
 use crate::tasks::TaskGroup;
 
 /// What the settler is made of.
@@ -22,6 +22,8 @@ pub struct Parts {
     pub limiter: Arc<Limiter>,
     /// Whether settling makes sense.
     pub gate: Arc<Gate>,
+    /// Checks what the facilitator says before a payment is settled.
+    pub witness: Arc<dyn Witness>,
     /// Writes outcomes.
     pub recorder: Arc<Recorder>,
     /// Leases held.
@@ -82,6 +84,11 @@ impl Core {
         let left = self.payments.len();
         self.payments.abort().await;
         left
+    }
+
+    /// The tasks that a stop waits for.
+    pub fn tasks(&self) -> TaskGroup {
+        self.payments.clone()
     }
 
     /// Payments being worked on.

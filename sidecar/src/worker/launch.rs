@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use insforge_protocol::okx::Class;
 use tracing::{debug, info, warn};
@@ -9,6 +10,9 @@ use crate::settle::{Claim, Decision, Lease, Order, Report, decide};
 
 /// Claims judged between two chances for other tasks to run; a judgement recovers a public key.
 const JUDGED_AT_ONCE: usize = 8;
+
+/// How long a payment rests whose token is not to be settled at present.
+const OBJECTION: Duration = Duration::from_secs(60);
 
 /// A claim that is to be sent.
 struct Ready {
@@ -36,10 +40,6 @@ impl Core {
             let in_flight = InFlight::new(&claim, flight, slot);
             match decision {
                 Decision::Settle(order) => ready.push(Ready { in_flight, order }),
-                Decision::Confirm(order, hash) => {
-                    self.payments
-                        .spawn("confirm", self.clone().confirm(in_flight, order, hash));
-                }
                 Decision::Close(report) => {
                     self.parts.limiter.give_back(1);
                     self.payments
@@ -52,14 +52,25 @@ impl Core {
         }
     }
 
-    async fn judge(&self, claim: &Claim) -> Decision {
-        let decision = decide(claim, &self.vouched(), claim.now());
+    /// Judges a payment by the rules, by what the operator vouches for, and by what the chain says of its token.
+    pub(super) async fn judge(&self, claim: &Claim) -> Decision {
+        let mut decision = decide(claim, &self.vouched(), claim.now());
+        if let Decision::Close(report) = &decision
+            && report.class == Some(Class::Config.as_str())
+        {
+            let vouched = self.refresh_vouched().await;
+            decision = decide(claim, &vouched, claim.now());
+        }
         match &decision {
-            Decision::Close(report) if report.class == Some(Class::Config.as_str()) => {
-                let vouched = self.refresh_vouched().await;
-                decide(claim, &vouched, claim.now())
-            }
-            _ => decision,
+            Decision::Settle(order) => match self.parts.witness.objection(&order.requirements) {
+                Some(why) => Decision::Close(Box::new(
+                    Report::new(claim.lease, "not_sent")
+                        .because(why, Class::Config)
+                        .again_after(OBJECTION.min(order.left)),
+                )),
+                None => decision,
+            },
+            Decision::Close(_) => decision,
         }
     }
 
@@ -91,7 +102,7 @@ impl Core {
                     self.parts.limiter.give_back(1);
                     let report = Report::new(in_flight.flight.lease(), "not_sent")
                         .because("the intent could not be committed", Class::Retryable)
-                        .again_after(std::time::Duration::ZERO);
+                        .again_after(Duration::ZERO);
                     self.payments
                         .spawn("close", self.clone().record(in_flight, report));
                 }

@@ -8,6 +8,7 @@
 mod admit;
 mod attempt;
 mod core;
+mod courier;
 mod dispatcher;
 mod flights;
 mod gate;

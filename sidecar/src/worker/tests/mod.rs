@@ -19,6 +19,7 @@ use crate::bell::Bell;
 use crate::facilitator::Limiter;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::settle::Believer;
 use crate::tasks::{Part, TaskGroup};
 
 const NOW: Duration = Duration::ZERO;
@@ -67,6 +68,7 @@ impl Settler {
         let heartbeat = Heartbeat::new(ledger.clone(), Arc::clone(&flights), metrics.clone(), LEASE);
         let probe = Probe::new(facilitator.clone(), gate.clone(), limiter.clone(), SECOND);
         let core = Core::new(Parts {
+            witness: Arc::new(Believer),
             ledger: ledger.clone(),
             facilitator: facilitator.clone(),
             limiter,
