@@ -1,6 +1,7 @@
 //! Puts the parts together and owns the order in which they stop.
 
 mod evidence;
+mod selling;
 mod tokens;
 
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use crate::health::Health;
 use crate::http::{self, Probes};
 use crate::metrics::{Gauges, Metrics};
 use crate::outlook::Outlook;
+use crate::selling::Verifier;
+use crate::selling::stock::Unsold;
 use crate::shutdown::Signals;
 use crate::tasks::{Service, TaskGroup};
 use crate::tls::TlsError;
@@ -62,6 +65,19 @@ pub enum StartError {
         /// What the system says.
         cause: std::io::Error,
     },
+    /// A listener of the facilitator API or the gateway.
+    #[error("{name}.listen: cannot listen on {address}: {cause}; free the port, name another, or write off")]
+    SellingListen {
+        /// Which.
+        name: &'static str,
+        /// As configured.
+        address: String,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// Something that cannot be sold as it is configured.
+    #[error("{0}")]
+    Unsold(Unsold),
     /// Signal handlers.
     #[error("signals cannot be handled: {0}")]
     Signals(std::io::Error),
@@ -88,6 +104,8 @@ pub struct App {
     connections: TaskGroup,
     /// Connections for statements that nothing depends on being quick; made when first needed.
     work: Option<Pool>,
+    bell: Arc<Bell>,
+    verifier: Option<Verifier>,
     core: Option<Arc<Core>>,
     /// Stopped before payments in flight are waited for.
     intake: Vec<Service>,
@@ -130,6 +148,8 @@ impl App {
             stopping: CancellationToken::new(),
             connections: TaskGroup::default(),
             work: None,
+            bell: Arc::default(),
+            verifier: None,
             core: None,
             intake: Vec::new(),
             support: Vec::new(),
@@ -142,6 +162,7 @@ impl App {
             app.health.listener.succeeded();
             app.health.facilitator.succeeded();
         }
+        app.add_selling().await?;
         app.add_tokens().await?;
         app.add_http().await?;
         Ok(app)
@@ -195,11 +216,12 @@ impl App {
 
     fn add_settler(&mut self) -> Result<(), StartError> {
         let settings = self.settings.settler.clone();
-        let bell = Arc::new(Bell::default());
+        let bell = self.bell.clone();
         let (outlook, evidence) = (Arc::<Outlook>::default(), self.evidence()?);
         let ledger = Arc::new(self.ledger(&outlook)?);
         let facilitator = facilitator(&self.settings.facilitator)?;
         let limiter = self.limiter()?;
+        self.verifier = Some(Verifier::new(facilitator.clone(), limiter.clone()));
         let gate = Arc::new(Gate::new(self.health.clone()));
         let flights = Arc::new(Flights::default());
         let recorder = Arc::new(Recorder::new(

@@ -10,8 +10,9 @@ mod load;
 mod parse;
 mod production;
 mod raw;
-mod routes;
 mod render;
+mod routes;
+mod selling;
 mod settings;
 mod table;
 mod tokens;
@@ -24,10 +25,11 @@ pub use fault::{Fault, Faults};
 pub use load::{load, read};
 pub use production::production_faults;
 pub use raw::{Given, Raw, Source};
+pub use render::{docs, show};
 #[cfg(test)]
 pub(crate) use routes::read as read_routes;
 pub use routes::{OfferSettings, Order, RouteSettings, SaleSettings};
-pub use render::{docs, show};
+pub use selling::{FacilitatorApiSettings, GatewaySettings, SellingSettings};
 pub use settings::{
     DatabaseSettings, Environment, FacilitatorMode, FacilitatorSettings, HttpSettings, LogFormat,
     LogSettings, OkxSettings, Settings, SettlerSettings,

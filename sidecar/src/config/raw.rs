@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::fault::Fault;
-use super::table::{ENV_PREFIX, OPTIONS, Opt};
+use super::table::{ENV_PREFIX, GATEWAY_ROUTES, OPTIONS, Opt, TOKENS_PROVIDERS};
 
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Source {
     File,
     /// The environment.
     Environment,
+    /// A file of its own, named by another option.
+    SecretFile,
 }
 
 impl fmt::Display for Source {
@@ -21,6 +23,7 @@ impl fmt::Display for Source {
             Source::Default => "default",
             Source::File => "file",
             Source::Environment => "environment",
+            Source::SecretFile => "secret file",
         })
     }
 }
@@ -100,6 +103,12 @@ impl Raw {
             match (known, value) {
                 (None, toml::Value::Table(inner)) if is_section(&key) => self.read_table(&key, inner, faults),
                 (None, _) => faults.push(unknown_key(&key)),
+                (Some(opt), toml::Value::Table(inner)) if opt.key == TOKENS_PROVIDERS.key => {
+                    self.give_json(opt, inner);
+                }
+                (Some(opt), toml::Value::Array(tables)) if opt.key == GATEWAY_ROUTES.key => {
+                    self.give_json(opt, tables);
+                }
                 (Some(opt), value) => match plain(value) {
                     Some(value) => drop(self.values.insert(
                         opt.key,
@@ -116,6 +125,29 @@ impl Raw {
                 },
             }
         }
+    }
+
+    /// Tables with names of the user's choosing, and lists of tables: as one value, in the form of the environment.
+    fn give_json(&mut self, opt: &'static Opt, table: &impl serde::Serialize) {
+        let value = serde_json::to_string(table).unwrap_or_default();
+        self.values.insert(
+            opt.key,
+            Given {
+                value,
+                source: Source::File,
+            },
+        );
+    }
+
+    /// The content of a file that an option names, as the value of another.
+    pub(super) fn give_secret(&mut self, opt: &'static Opt, value: String) {
+        self.values.insert(
+            opt.key,
+            Given {
+                value,
+                source: Source::SecretFile,
+            },
+        );
     }
 
     fn read_variable(&mut self, name: &str, value: String) {

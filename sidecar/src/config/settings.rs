@@ -6,7 +6,9 @@ use super::fault::{Fault, Faults};
 use super::parse::{self, Bad};
 use super::production;
 use super::raw::{Given, Raw};
+use super::selling::SellingSettings;
 use super::table::*;
+use super::tokens::TokenSettings;
 use crate::chain::ChainSettings;
 use crate::reconcile::ReconcileSettings;
 use crate::secret::Secret;
@@ -145,6 +147,10 @@ pub struct Settings {
     pub payment_recipient: Option<String>,
     /// Signs InsForge's tokens.
     pub jwt_secret: Option<Secret<String>>,
+    /// `[tokens]`, where providers are configured.
+    pub tokens: Option<TokenSettings>,
+    /// `[facilitator]` and `[gateway]`
+    pub selling: SellingSettings,
 }
 
 impl DatabaseSettings {
@@ -177,8 +183,13 @@ impl Settings {
             faults: Vec::new(),
         };
         let settings = reader.settings();
+        reader.require_secret(settings.tokens.as_ref());
         let mut faults = reader.faults;
         faults.extend(production::faults(&settings));
+        faults.extend(super::selling::production_faults(
+            settings.environment,
+            &settings.selling,
+        ));
         if faults.is_empty() {
             Ok(settings)
         } else {
@@ -189,16 +200,20 @@ impl Settings {
 
 /// Reads options one by one and collects what is wrong. After a fault it goes on with a neutral value,
 /// so that one run reports everything; the value is never used.
-struct Reader<'a> {
-    raw: &'a Raw,
-    faults: Vec<Fault>,
+pub(super) struct Reader<'a> {
+    pub(super) raw: &'a Raw,
+    pub(super) faults: Vec<Fault>,
 }
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const SECS: fn(u64) -> Duration = Duration::from_secs;
 
 impl Reader<'_> {
-    fn optional<T>(&mut self, opt: &'static Opt, parse: impl FnOnce(&str) -> Result<T, Bad>) -> Option<T> {
+    pub(super) fn optional<T>(
+        &mut self,
+        opt: &'static Opt,
+        parse: impl FnOnce(&str) -> Result<T, Bad>,
+    ) -> Option<T> {
         let given = self.raw.get(opt)?;
         match parse(&given.value) {
             Ok(value) => Some(value),
@@ -214,7 +229,11 @@ impl Reader<'_> {
         }
     }
 
-    fn read<T: Default>(&mut self, opt: &'static Opt, parse: impl FnOnce(&str) -> Result<T, Bad>) -> T {
+    pub(super) fn read<T: Default>(
+        &mut self,
+        opt: &'static Opt,
+        parse: impl FnOnce(&str) -> Result<T, Bad>,
+    ) -> T {
         self.optional(opt, parse).unwrap_or_default()
     }
 
@@ -230,7 +249,7 @@ impl Reader<'_> {
         self.read(opt, parse)
     }
 
-    fn fault(&mut self, opt: &Opt, fault: String, remedy: String) {
+    pub(super) fn fault(&mut self, opt: &Opt, fault: String, remedy: String) {
         self.faults.push(Fault {
             setting: opt.name(),
             fault,
@@ -263,6 +282,11 @@ impl Reader<'_> {
             reconcile: self.reconcile(),
             payment_recipient: self.optional(&PAYMENT_RECIPIENT, parse::address),
             jwt_secret: self.optional(&JWT_SECRET, parse::text).map(Secret::new),
+            tokens: self.tokens(),
+            selling: {
+                let recipient = self.raw.get(&PAYMENT_RECIPIENT).map(|given| given.value);
+                self.selling(recipient.as_deref())
+            },
         }
     }
 

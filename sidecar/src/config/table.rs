@@ -122,6 +122,58 @@ options! {
         "Address that is paid, `0x` and 40 hex digits.";
     JWT_SECRET: "insforge.jwt_secret", "INSFORGE_JWT_SECRET", None, "text", SECRET,
         "The secret InsForge signs its tokens with. An administrator key: give it to nobody else.";
+    JWT_SECRET_FILE: "insforge.jwt_secret_file", "INSFORGE_JWT_SECRET_FILE", None, "path", SHOWN,
+        "File that holds the secret instead; space around it is ignored.";
+    TOKENS_PROVIDERS: "tokens.providers", "INSFORGE_SIDECAR_TOKEN_PROVIDERS", None, "tables `[tokens.providers.NAME]`, or a JSON object", SHOWN,
+        "Whose tokens are exchanged; with one or more the exchange is on and the secret is required. What a provider holds is in docs/providers.";
+    TOKENS_LISTEN: "tokens.listen", "INSFORGE_SIDECAR_TOKENS_LISTEN", Some("127.0.0.1:9465"), "address and port, or `off`", SHOWN,
+        "Listener for `POST /token`.";
+    TOKENS_ORIGINS: "tokens.allowed_origins", "INSFORGE_SIDECAR_TOKENS_ALLOWED_ORIGINS", None, "origins, comma separated", SHOWN,
+        "Origins whose pages may call the exchange, such as `https://app.acme.example`. None by default, and there is no wildcard.";
+    TOKENS_TRUSTED_PROXIES: "tokens.trusted_proxies", "INSFORGE_SIDECAR_TOKENS_TRUSTED_PROXIES", Some("127.0.0.0/8,::1"), "addresses and networks, comma separated", SHOWN,
+        "Proxies whose `X-Forwarded-For` says who asks.";
+    TOKENS_TTL: "tokens.ttl", "INSFORGE_SIDECAR_TOKENS_TTL", Some("15m"), "duration, 10s to 1h", SHOWN,
+        "Longest life of an InsForge token. It never outlives the provider's token, unless the provider has a `session_cap`.";
+    TOKENS_MEMBERSHIP_TTL: "tokens.membership_ttl", "INSFORGE_SIDECAR_TOKENS_MEMBERSHIP_TTL", Some("24h"), "duration, 1m to 9600h", SHOWN,
+        "How long a membership counts after the token that last showed it was issued. Tokens never say that one has ended.";
+    TOKENS_KEYS_MAX_AGE: "tokens.keys_max_age", "INSFORGE_SIDECAR_TOKENS_KEYS_MAX_AGE", Some("10m"), "duration, 1s to 24h", SHOWN,
+        "A key that a provider has withdrawn stops verifying within this time. Keys are fetched twice as often.";
+    TOKENS_KEYS_COOLDOWN: "tokens.keys_cooldown", "INSFORGE_SIDECAR_TOKENS_KEYS_COOLDOWN", Some("30s"), "duration, 1s to 10m", SHOWN,
+        "Least time between two fetches for the sake of unknown keys, which anybody can make up.";
+    TOKENS_KEYS_KEEP: "tokens.keys_keep", "INSFORGE_SIDECAR_TOKENS_KEYS_KEEP", Some("24h"), "duration, 1m to 720h", SHOWN,
+        "How long the last keys are used while a provider cannot be reached; the same for `insforge.login()` while no sidecar runs.";
+    TOKENS_PER_ADDRESS: "tokens.per_address_per_minute", "INSFORGE_SIDECAR_TOKENS_PER_ADDRESS_PER_MINUTE", Some("600"), "whole number, 0 to 1000000", SHOWN,
+        "Requests from one address, a sixth of them at once; 0 is no limit. A network of IPv6 (/64) is one address.";
+    TOKENS_PER_SUBJECT: "tokens.per_subject_per_minute", "INSFORGE_SIDECAR_TOKENS_PER_SUBJECT_PER_MINUTE", Some("30"), "whole number, 0 to 1000000", SHOWN,
+        "Exchanges of one user, ten or a sixth of them at once; 0 is no limit.";
+    FACILITATOR_LISTEN: "facilitator.listen", "INSFORGE_SIDECAR_FACILITATOR_LISTEN", Some("off"), "address and port, or `off`", SHOWN,
+        "Listener for `POST /verify`, `POST /settle` and `GET /supported`: the sidecar as a facilitator for x402 middlewares.";
+    FACILITATOR_TOKEN: "facilitator.token", "INSFORGE_SIDECAR_FACILITATOR_TOKEN", None, "text", SECRET,
+        "Bearer token that middlewares send. Without one only programs on this machine are answered.";
+    FACILITATOR_PAYEES: "facilitator.payees", "INSFORGE_SIDECAR_FACILITATOR_PAYEES", None, "addresses, comma separated", SHOWN,
+        "Who may be paid. Default: `payment.recipient`.";
+    FACILITATOR_ASSETS: "facilitator.assets", "INSFORGE_SIDECAR_FACILITATOR_ASSETS", Some("USDG,USDT0"), "tokens, comma separated", SHOWN,
+        "What may be paid with: symbols or contracts on X Layer, or `eip155:8453/USDC` for another chain.";
+    FACILITATOR_PRICES: "facilitator.prices", "INSFORGE_SIDECAR_FACILITATOR_PRICES", None, "prices in tokens, comma separated, or `any`", SHOWN,
+        "The prices that are settled for. Some middlewares hand on the buyer's copy of the offer; the list keeps a buyer from naming the price. `any` is for middlewares that compare it with their own.";
+    FACILITATOR_WAIT: "facilitator.wait", "INSFORGE_SIDECAR_FACILITATOR_WAIT", Some("25s"), "duration, 10ms to 2m", SHOWN,
+        "How long `/settle` waits for the outcome before it answers `settlement_pending`. SDKs give up after 30s.";
+    FACILITATOR_REPLAY: "facilitator.replay_window", "INSFORGE_SIDECAR_FACILITATOR_REPLAY_WINDOW", Some("60s"), "duration, 0s to 1h", SHOWN,
+        "How long a payment verifies again after its success was first told, so that an answer lost on the way can be fetched again.";
+    FACILITATOR_VERIFY_REMOTE: "facilitator.verify_remote", "INSFORGE_SIDECAR_FACILITATOR_VERIFY_REMOTE", Some("false"), "`true` or `false`", SHOWN,
+        "Whether `/verify` asks OKX about every payment, balance included, and not only about signatures that cannot be checked offline. Counts against `okx.requests_per_second`.";
+    GATEWAY_LISTEN: "gateway.listen", "INSFORGE_SIDECAR_GATEWAY_LISTEN", Some("off"), "address and port, or `off`", SHOWN,
+        "Listener of the gateway, which sells the endpoints of `gateway.route`.";
+    GATEWAY_PUBLIC_URL: "gateway.public_url", "INSFORGE_SIDECAR_GATEWAY_PUBLIC_URL", None, "URL", SHOWN,
+        "Scheme and host that buyers use, such as `https://api.example.com`. Default: what a request's `Host` says.";
+    GATEWAY_ALLOW_ORIGIN: "gateway.allow_origin", "INSFORGE_SIDECAR_GATEWAY_ALLOW_ORIGIN", None, "origin, or `*`", SHOWN,
+        "Origin whose pages may buy (CORS). Default: none.";
+    GATEWAY_CONNECTIONS: "gateway.max_connections", "INSFORGE_SIDECAR_GATEWAY_MAX_CONNECTIONS", Some("1024"), "whole number, 1 to 100000", SHOWN,
+        "Connections at once; one more is answered 503.";
+    GATEWAY_HEAD_TIMEOUT: "gateway.head_timeout", "INSFORGE_SIDECAR_GATEWAY_HEAD_TIMEOUT", Some("10s"), "duration, 100ms to 2m", SHOWN,
+        "Time for a request's head, and for idling between two requests.";
+    GATEWAY_ROUTES: "gateway.route", "INSFORGE_SIDECAR_GATEWAY_ROUTES", None, "tables `[[gateway.route]]`, or a JSON array", SHOWN,
+        "What is served, and for how much: docs/selling.md.";
     HTTP_LISTEN: "http.listen", "INSFORGE_SIDECAR_LISTEN", Some("127.0.0.1:9464"), "address and port, or `off`", SHOWN,
         "Listener for `/healthz`, `/readyz` and `/metrics`.";
 }

@@ -232,7 +232,9 @@ mod tests {
     #[test]
     fn every_function_that_a_statement_calls_is_looked_for() {
         let statements = [include_str!("sql.rs"), include_str!("desk_sql.rs")].concat();
-        let lines = statements.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let lines = statements
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
         let statements = lines.collect::<Vec<_>>().join("\n");
         for schema in ["x402.", "insforge."] {
             for (at, _) in statements.match_indices(schema) {

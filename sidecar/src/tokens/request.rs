@@ -25,7 +25,7 @@ const PARAMETERS: [&str; 9] = [
 
 /// Why a request is not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadRequest {
+pub(super) enum BadRequest {
     /// Neither a form nor an empty body with a bearer token.
     #[error("send the token as subject_token in a form, or as a bearer token with an empty body")]
     NoToken,
