@@ -12,8 +12,9 @@ use crate::settle::Bucket;
 use crate::tasks::Part;
 
 /// How long tokens of the shared bucket that were not used are kept: the next payment usually comes soon, and
-/// takes them without asking the database.
-const LINGER: Duration = Duration::from_secs(1);
+/// takes them without asking the database. Short, because they are not held back by a pause that another process
+/// was asked for.
+const LINGER: Duration = Duration::from_millis(250);
 /// How long the shared bucket may take to answer before this process goes by its own.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Longest pause that a facilitator's `Retry-After` can demand.

@@ -134,7 +134,7 @@ async fn a_cancelled_payment_is_never_sent_and_says_who_and_why() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_payment_can_be_written_off_and_nobody_needs_a_reason_twice() -> Result<()> {
+async fn an_unknown_payment_can_be_retried_or_written_off_but_not_without_a_reason() -> Result<()> {
     let mut scene = Scene::new().await?;
     let silent = Fault::before_effect(Say::Status(502));
     scene.standin.fault(Rule::always("settle", silent));

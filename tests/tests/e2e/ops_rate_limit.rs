@@ -69,7 +69,7 @@ async fn a_pause_that_one_sidecar_is_asked_for_is_kept_by_all() -> Result<()> {
     let limited = |calls: &[Call]| {
         calls
             .iter()
-            .any(|call| call.answer.as_deref() == Some("http 429"))
+            .any(|call| call.answer.as_deref().is_some_and(|said| said.contains("429")))
     };
     scene
         .standin
@@ -90,12 +90,13 @@ async fn a_pause_that_one_sidecar_is_asked_for_is_kept_by_all() -> Result<()> {
     for (signed, id) in &paid {
         scene.settled(signed, *id).await?;
     }
-    let calls = scene.standin.calls().of("settle");
-    let at = requests(&calls);
-    let pause = at[1].duration_since(at[0]);
-    assert!(
-        pause >= Duration::from_millis(2_900),
-        "the next request came after {pause:?}"
-    );
+    let at = requests(&scene.standin.calls().of("settle"));
+    // A request that the other had been allowed just before may still go.
+    let quiet = Duration::from_millis(500)..Duration::from_millis(2_900);
+    let within = at
+        .iter()
+        .map(|sent| sent.duration_since(at[0]))
+        .filter(|since| quiet.contains(since));
+    assert_eq!(within.count(), 0, "requests during the pause");
     Ok(())
 }
