@@ -187,7 +187,8 @@ impl Checkup {
             self.client
                 .execute("SELECT pg_catalog.pg_notify($1, '')", &[&channel])
                 .await?;
-            Ok::<_, DbError>(std::future::pending::<()>().await)
+            std::future::pending::<()>().await;
+            Ok::<_, DbError>(())
         };
         tokio::select! {
             heard = hearing => heard,

@@ -162,7 +162,7 @@ pub fn collisions(providers: &[ProviderSettings]) -> Vec<Collision> {
                 (true, false) | (false, true) => true,
                 (false, false) => !a.starts_with(b) && !b.starts_with(a),
             };
-            if !apart && !(one.shares_user_ids && other.shares_user_ids) {
+            if !(apart || one.shares_user_ids && other.shares_user_ids) {
                 found.push(Collision {
                     one: one.name.clone(),
                     other: other.name.clone(),
