@@ -162,7 +162,12 @@ impl Counter {
 
     /// A metric's value.
     pub(crate) async fn metric(&self, series: &str) -> Result<f64> {
-        let text = client()?.get(self.sidecar.url("/metrics")).send().await?.text().await?;
+        let text = client()?
+            .get(self.sidecar.url("/metrics"))
+            .send()
+            .await?
+            .text()
+            .await?;
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -200,3 +205,10 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 
 /// For what takes as long as a setting says.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Desk {
+    /// Makes the role of direct connections; roles belong to the cluster that all tests share.
+    pub(crate) fn role_statement(&self) -> String {
+        "DO $$ BEGIN CREATE ROLE direct LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$".to_owned()
+    }
+}
