@@ -31,6 +31,7 @@ mod ledger_privileges;
 mod mock_mode;
 mod ops_breaker;
 mod ops_doctor;
+mod ops_failover;
 mod ops_metrics;
 mod ops_payments;
 mod ops_rate_limit;
