@@ -77,7 +77,7 @@ impl App {
             replay: settings.replay,
             verify_remote: settings.verify_remote,
         };
-        let api = Arc::new(FacilitatorApi::new(terms, till.clone()));
+        let api = Arc::new(FacilitatorApi::new(terms, till.clone(), self.metrics.clone()));
         let limits = Limits {
             connections: 1024,
             head_timeout: Duration::from_secs(10),
@@ -97,8 +97,15 @@ impl App {
             public_url: settings.public_url,
             allow_origin: settings.allow_origin,
         };
-        let deliveries = self.connections.clone();
-        let gateway = Gateway::new(till, stock.catalog(), Arc::new(SystemClock), deliveries, face)?;
+        let (deliveries, metrics) = (self.connections.clone(), self.metrics.clone());
+        let gateway = Gateway::new(
+            till,
+            stock.catalog(),
+            Arc::new(SystemClock),
+            deliveries,
+            face,
+            metrics,
+        )?;
         let limits = Limits {
             connections: settings.connections,
             head_timeout: settings.head_timeout,

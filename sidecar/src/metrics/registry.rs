@@ -6,8 +6,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::table::{
-    BREAKER, CLASSES, DECISIONS, EXCHANGES, FETCHES, FINALITY, METRICS, Metric, OPEN, OUTCOMES, STATUSES,
-    WAITS, WAKES,
+    BREAKER, CLASSES, DECISIONS, EXCHANGES, FACILITATOR, FETCHES, FINALITY, GATEWAY, METRICS, Metric, OPEN,
+    OUTCOMES, STATUSES, WAITS, WAKES,
 };
 use crate::health::Health;
 
@@ -20,6 +20,8 @@ pub struct Metrics {
     pub claims: Counter,
     settle_calls: Family<Labels, Counter>,
     attempts: Family<Labels, Counter>,
+    gateway_answers: Family<Labels, Counter>,
+    facilitator_answers: Family<Labels, Counter>,
     /// `x402_settle_call_seconds`
     pub settle_seconds: Histogram,
     recorded: Family<Labels, Counter>,
@@ -76,6 +78,8 @@ impl Default for Metrics {
             claims: Counter::default(),
             settle_calls: Family::default(),
             attempts: Family::default(),
+            gateway_answers: Family::default(),
+            facilitator_answers: Family::default(),
             settle_seconds: Histogram::new(seconds),
             recorded: Family::default(),
             stale: Counter::default(),
@@ -116,6 +120,12 @@ impl Metrics {
                 "x402_claims" => registry.register(name, help, self.claims.clone()),
                 "x402_settle_calls" => registry.register(name, help, filled(&self.settle_calls, metric)),
                 "x402_attempts" => registry.register(name, help, filled(&self.attempts, metric)),
+                "x402_gateway_answers" => {
+                    registry.register(name, help, filled(&self.gateway_answers, metric))
+                }
+                "x402_facilitator_answers" => {
+                    registry.register(name, help, filled(&self.facilitator_answers, metric))
+                }
                 "x402_settle_call_seconds" => registry.register(name, help, self.settle_seconds.clone()),
                 "x402_outcomes_recorded" => registry.register(name, help, filled(&self.recorded, metric)),
                 "x402_outcomes_stale" => registry.register(name, help, self.stale.clone()),
@@ -193,6 +203,16 @@ impl Metrics {
     /// Counts a settled payment whose finality rose (`confirmed`) or was lost (`reorganised`).
     pub fn finality(&self, change: &str) {
         count(&self.finality, "change", FINALITY, change);
+    }
+
+    /// Counts an answer of the gateway.
+    pub fn gateway_answer(&self, answer: &str) {
+        count(&self.gateway_answers, "answer", GATEWAY, answer);
+    }
+
+    /// Counts an answer of the facilitator API.
+    pub fn facilitator_answer(&self, answer: &str) {
+        count(&self.facilitator_answers, "answer", FACILITATOR, answer);
     }
 
     /// Counts a token that was exchanged, or refused and why.

@@ -107,6 +107,30 @@ pub(super) const WAITS: &[&str] = &[
 ];
 pub(super) const FINALITY: &[&str] = &["confirmed", "reorganised"];
 
+pub(super) const GATEWAY: &[&str] = &[
+    "free",
+    "challenge",
+    "bad_request",
+    "refused",
+    "delivered",
+    "replayed",
+    "used",
+    "bound_elsewhere",
+    "open",
+    "upstream_failed",
+    "limited",
+    "unavailable",
+];
+pub(super) const FACILITATOR: &[&str] = &[
+    "valid",
+    "invalid",
+    "settled",
+    "pending",
+    "refused",
+    "unavailable",
+    "unauthorized",
+];
+
 const fn row(
     name: &'static str,
     kind: &'static str,
@@ -154,6 +178,8 @@ pub const METRICS: &[Metric] = &[
     row("x402_scan_next_block", "gauge", "blocks", None, "Next block to be scanned for incoming transfers, where this process scans"),
     row("x402_chain_endpoints_up", "gauge", "endpoints", None, "Chain endpoints whose last answer was one"),
     row("x402_token_domain_mismatches", "gauge", "tokens", None, "Tokens whose DOMAIN_SEPARATOR() is not the one payments are judged by; they are not settled"),
+    row("x402_gateway_answers", "counter", "answers", Some(("answer", GATEWAY)), "Answers of the gateway"),
+    row("x402_facilitator_answers", "counter", "answers", Some(("answer", FACILITATOR)), "Answers of the facilitator API's /verify and /settle"),
 ];
 
 /// The table of metrics in `docs/operations.md`.

@@ -66,6 +66,12 @@ async fn buyers_of_every_form_pay_once_and_get_the_answer() -> Result<()> {
         );
         assert_eq!(endpoint.calls(), count + 1, "the second answer is the kept one");
     }
+    let metrics = insforge_tests::http::client()?.get(shop.sidecar.url("/metrics"));
+    let metrics = metrics.send().await?.text().await?;
+    for (answer, count) in [("challenge", 3), ("delivered", 3), ("replayed", 3), ("refused", 0)] {
+        let line = format!("x402_gateway_answers_total{{answer=\"{answer}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
     let sql = "SELECT count(*) FROM x402_payments WHERE delivered_at IS NOT NULL AND endpoint = '/report'";
     assert_eq!(
         scene.watch.client().query_one(sql, &[]).await?.get::<_, i64>(0),

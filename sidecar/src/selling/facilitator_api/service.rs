@@ -19,6 +19,7 @@ use super::allow::AllowList;
 use super::ask::{self, Asked};
 use super::auth;
 use super::decide::{self, Verification};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::selling::serve::{Body, Handler};
 use crate::selling::{BookError, How, Sale, Till, Verdict};
@@ -46,14 +47,15 @@ pub struct Terms {
 pub struct FacilitatorApi {
     terms: Terms,
     till: Till,
+    metrics: Arc<Metrics>,
 }
 
 type Answered = (StatusCode, Value);
 
 impl FacilitatorApi {
     /// An API over `till`.
-    pub fn new(terms: Terms, till: Till) -> Self {
-        Self { terms, till }
+    pub fn new(terms: Terms, till: Till, metrics: Arc<Metrics>) -> Self {
+        Self { terms, till, metrics }
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
@@ -62,6 +64,7 @@ impl FacilitatorApi {
                 StatusCode::UNAUTHORIZED,
                 &json!({ "error": "a bearer token is needed" }),
             );
+            self.metrics.facilitator_answer("unauthorized");
             refused
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -92,6 +95,9 @@ impl FacilitatorApi {
                 json!({ "error": "GET /supported, POST /verify, POST /settle" }),
             ),
         };
+        if let Some(kind) = kind(&body) {
+            self.metrics.facilitator_answer(kind);
+        }
         respond(status, &body)
     }
 
@@ -226,6 +232,26 @@ async fn read_body(body: Incoming) -> Result<Value, Answered> {
         Ok(body @ Value::Object(_)) => Ok(body),
         _ => refuse(StatusCode::BAD_REQUEST, "the body is not a JSON object"),
     }
+}
+
+/// What kind of answer a body is, for the metrics; `None` for what is no answer about a payment.
+fn kind(body: &Value) -> Option<&'static str> {
+    let reason = |member: &str| body.get(member).and_then(Value::as_str).unwrap_or_default();
+    let settled = |success| match reason("errorReason") {
+        _ if success => "settled",
+        "settlement_pending" => "pending",
+        "unexpected_settle_error" => "unavailable",
+        _ => "refused",
+    };
+    let verified = |valid| match reason("invalidReason") {
+        _ if valid => "valid",
+        "unexpected_verify_error" => "unavailable",
+        _ => "invalid",
+    };
+    let flag = |member: &str| body.get(member).and_then(Value::as_bool);
+    flag("success")
+        .map(settled)
+        .or_else(|| flag("isValid").map(verified))
 }
 
 fn respond(status: StatusCode, body: &Value) -> Response<Body> {

@@ -37,7 +37,7 @@ async fn served(book: &Arc<FakeBook>, wait: Duration) -> SocketAddr {
     };
     let verifier = Verifier::new(Arc::new(Mock), Arc::new(Limiter::new(0.0, 1)));
     let till = Till::new(book.clone() as Arc<dyn Book>, book.outcomes(), verifier, None);
-    let api = Arc::new(FacilitatorApi::new(terms, till));
+    let api = Arc::new(FacilitatorApi::new(terms, till, Arc::default()));
     let limits = Limits {
         connections: 100,
         head_timeout: Duration::from_secs(5),

@@ -39,6 +39,16 @@ impl Voice {
     }
 }
 
+/// What kind of answer a response is, for the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind(pub(super) &'static str);
+
+/// Says what kind of answer a response is.
+pub(super) fn of_kind(kind: &'static str, mut response: Response<Body>) -> Response<Body> {
+    response.extensions_mut().insert(Kind(kind));
+    response
+}
+
 /// A body that is there.
 pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into())
@@ -58,11 +68,17 @@ pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
 
 /// An answer that has nothing to do with a payment.
 pub(super) fn problem(status: StatusCode, error: &str) -> Response<Body> {
-    json_answer(status, &json!({ "error": error }))
+    let kind = match status {
+        StatusCode::CONFLICT => "bound_elsewhere",
+        StatusCode::TOO_MANY_REQUESTS => "limited",
+        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "upstream_failed",
+        _ => "bad_request",
+    };
+    of_kind(kind, json_answer(status, &json!({ "error": error })))
 }
 
 /// 402 and what to pay.
-pub(super) fn challenge(challenge: Challenge) -> Response<Body> {
+pub(super) fn challenge(challenge: Challenge, kind: &'static str) -> Response<Body> {
     let mut response = json_answer(StatusCode::PAYMENT_REQUIRED, &challenge.body);
     if let Some(value) = challenge
         .header
@@ -70,7 +86,7 @@ pub(super) fn challenge(challenge: Challenge) -> Response<Body> {
     {
         response.headers_mut().insert(PAYMENT_REQUIRED, value);
     }
-    response
+    of_kind(kind, response)
 }
 
 /// The outcome is not known yet: come back with the same payment. Never a challenge, which would make a
@@ -88,7 +104,7 @@ pub(super) fn open(voice: &Voice, sale: Option<&Sale>, after: std::time::Duratio
     );
     retry_after(response.headers_mut(), after);
     voice.tell(response.headers_mut(), &SettleResult::Pending { transaction });
-    response
+    of_kind("open", response)
 }
 
 /// Nothing was done with the payment: come back with the same one.
@@ -98,7 +114,7 @@ pub(super) fn unavailable(error: &str, after: std::time::Duration) -> Response<B
         &json!({ "error": format!("{error}; retry with the same payment") }),
     );
     retry_after(response.headers_mut(), after);
-    response
+    of_kind("unavailable", response)
 }
 
 /// The payment has bought what it can buy.
@@ -112,7 +128,7 @@ pub(super) fn used(voice: &Voice, sale: &Sale) -> Response<Body> {
         }),
     );
     voice.tell_settled(response.headers_mut(), sale);
-    response
+    of_kind("used", response)
 }
 
 /// A person has to look at the payment.
@@ -126,7 +142,7 @@ pub(super) fn review(sale: &Sale) -> Response<Body> {
         }),
     );
     retry_after(response.headers_mut(), std::time::Duration::from_secs(300));
-    response
+    of_kind("open", response)
 }
 
 /// Whole seconds, rounded up: a client told 0 would come back at once.

@@ -1,5 +1,6 @@
 //! The body of a request: read and hashed where a payment is bound to it, else passed on as it comes.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,11 +55,15 @@ impl Taken {
     }
 }
 
-/// Reads a body whole, with its SHA-256 in lower-case hex unless it is empty.
+/// A body that trickles in, a piece within each idle time, is given up after so many of them.
+const IDLE_TIMES: u32 = 10;
+
+/// Reads a body whole, with its SHA-256 in lower-case hex unless it is empty. `idle` is the time between two
+/// pieces.
 pub(super) async fn whole(
     body: Incoming,
     cap: usize,
-    patience: Duration,
+    idle: Duration,
 ) -> Result<(Taken, Option<String>), NotTaken> {
     if body.is_end_stream() {
         return Ok((Taken::Whole(Bytes::new()), None));
@@ -67,9 +72,17 @@ pub(super) async fn whole(
     if body.size_hint().lower() > cap as u64 {
         return Err(NotTaken::TooLarge);
     }
-    let bytes = match timeout(patience, Limited::new(body, cap).collect()).await {
+    let pieces = passing(Limited::new(body, cap), idle);
+    let bytes = match timeout(idle * IDLE_TIMES, pieces.collect()).await {
         Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(NotTaken::TooLarge),
+        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => return Err(NotTaken::Slow),
+        Ok(Err(error))
+            if error
+                .get_ref()
+                .is_some_and(|cause| cause.is::<LengthLimitError>()) =>
+        {
+            return Err(NotTaken::TooLarge);
+        }
         Ok(Err(_)) => return Err(NotTaken::Broken),
         Err(_) => return Err(NotTaken::Slow),
     };
@@ -104,7 +117,7 @@ where
             }
             Ok(Some(Err(error))) => Some((Err(body_error(error)), None)),
             Ok(None) => None,
-            Err(_) => Some((Err(std::io::ErrorKind::TimedOut.into()), None)),
+            Err(_) => Some((Err(ErrorKind::TimedOut.into()), None)),
         }
     });
     BodyExt::boxed_unsync(StreamBody::new(frames.boxed()))

@@ -72,8 +72,8 @@ pub struct Unservable {
 /// Which route a request is for.
 pub(super) enum Found<'a> {
     Route(&'a Arc<Route>),
-    /// The path exists, the method does not.
-    OtherMethod,
+    /// The path is served, but for these methods.
+    OtherMethod(Vec<Method>),
     Nothing,
 }
 
@@ -111,14 +111,18 @@ impl Catalog {
         } else {
             method
         };
-        let mut other = false;
+        let mut others = Vec::new();
         for route in self.routes.iter().filter(|route| route.pattern.matches(path)) {
             if route.methods.is_empty() || route.methods.contains(asked) {
                 return Found::Route(route);
             }
-            other = true;
+            others.extend(route.methods.iter().cloned());
         }
-        if other { Found::OtherMethod } else { Found::Nothing }
+        if others.is_empty() {
+            Found::Nothing
+        } else {
+            Found::OtherMethod(others)
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::oneshot::Sender;
 use tokio::time::Instant;
 
-use super::answer::{self, full, json_answer};
+use super::answer::{self, full, json_answer, of_kind};
 use super::body::{Taken, passing};
 use super::claim::Claim;
 use super::decide::{Next, next};
@@ -231,7 +231,7 @@ fn good(purchase: &Purchase, sale: &Sale, parts: &Parts) -> Response<Body> {
     *response.headers_mut() = to_client(&parts.headers);
     mark_sold(response.headers_mut());
     purchase.voice.tell_settled(response.headers_mut(), sale);
-    response
+    of_kind("delivered", response)
 }
 
 /// The upstream's own refusal, as it comes. The payment stays good for the same request.
@@ -244,7 +244,7 @@ fn pass_on(purchase: &Purchase, sale: &Sale, answer: Response<Incoming>) -> Resp
     if sale.status == Status::Settled {
         purchase.voice.tell_settled(response.headers_mut(), sale);
     }
-    response
+    of_kind("upstream_failed", response)
 }
 
 /// The upstream gave no answer. The payment stays good for the same request.
@@ -263,7 +263,7 @@ fn failure(purchase: &Purchase, sale: &Sale, failed: Failed) -> Response<Body> {
     if settled {
         purchase.voice.tell_settled(response.headers_mut(), sale);
     }
-    response
+    of_kind("upstream_failed", response)
 }
 
 /// The money did not move, or that is not known.

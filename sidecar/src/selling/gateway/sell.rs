@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::answer::{self, Voice, problem};
+use super::answer::{self, Voice, of_kind, problem};
 use super::body::{self, NotTaken, Taken};
 use super::catalog::{Admission, Route, Sold};
 use super::claim::Claim;
@@ -22,8 +22,6 @@ use crate::config::Order;
 use crate::selling::serve::Body;
 use crate::selling::{BookError, Claimed, Entry, How, Kept, Sale};
 
-/// Time for a request's body that must be read before it is sent on.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Added to the times of an upstream and of a settlement: how long a delivery may hold its claim without
 /// prolonging it.
 const SLACK: Duration = Duration::from_secs(15);
@@ -50,7 +48,7 @@ impl Purchase {
         let Some(sold) = self.sold() else {
             return problem(StatusCode::PAYMENT_REQUIRED, reason);
         };
-        answer::challenge(sold.challenge(self.asked.url.clone(), reason))
+        answer::challenge(sold.challenge(self.asked.url.clone(), reason), "refused")
     }
 }
 
@@ -63,16 +61,18 @@ impl Gateway {
         asked: Asked,
         body: Incoming,
     ) -> Response<Body> {
-        let challenge = |error: &str| answer::challenge(sold.challenge(asked.url.clone(), error));
+        let challenge = |error: &str, kind| answer::challenge(sold.challenge(asked.url.clone(), error), kind);
         let sent = match payment::read(&asked.headers) {
             Ok(Some(sent)) => sent,
-            Ok(None) => return challenge("Payment required"),
+            Ok(None) => return challenge("Payment required", "challenge"),
             Err(unreadable) => return problem(StatusCode::BAD_REQUEST, &unreadable.to_string()),
         };
         let admission = sold.admit(&sent.message, self.clock.unix_ms() / 1000);
         let (payment, offer) = match admission {
             Admission::Malformed(reason) => return problem(StatusCode::BAD_REQUEST, &reason.to_string()),
-            Admission::Refused(reason) => return challenge(&format!("{}: {reason}", reason.code())),
+            Admission::Refused(reason) => {
+                return challenge(&format!("{}: {reason}", reason.code()), "refused");
+            }
             Admission::Admitted { payment, offer, .. } => (payment, offer),
         };
         let (body, body_sha256) = match take(sold, route, body).await {
@@ -208,14 +208,14 @@ impl Gateway {
         }
         mark_sold(headers);
         purchase.voice.tell_settled(headers, sale);
-        response
+        of_kind("replayed", response)
     }
 }
 
 /// A payment is bound to the body of its request, which is then read whole.
 async fn take(sold: &Sold, route: &Route, body: Incoming) -> Result<(Taken, Option<String>), NotTaken> {
     if sold.bind_body {
-        body::whole(body, route.max_request_body, BODY_TIMEOUT).await
+        body::whole(body, route.max_request_body, route.idle_timeout).await
     } else {
         Ok((
             body::coming(body, route.max_request_body, route.idle_timeout)?,

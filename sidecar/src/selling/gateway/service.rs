@@ -3,15 +3,15 @@ use std::sync::Arc;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH,
-    HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ALLOW,
+    CONTENT_LENGTH, HOST, ORIGIN, VARY,
 };
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
-use super::answer::{full, problem, unavailable};
+use super::answer::{Kind, full, problem, unavailable};
 use super::body::{self, NotTaken, Taken};
 use super::catalog::{Catalog, Found, Route};
 use super::flights::Flights;
@@ -19,6 +19,7 @@ use super::headers::{Paid, to_client, to_upstream};
 use super::path::{SafePath, resource};
 use super::upstream::{Ask, Failed, Upstreams};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::selling::Till;
 use crate::selling::serve::{Body, Handler};
 use crate::tasks::TaskGroup;
@@ -33,6 +34,7 @@ pub struct Gateway {
     pub(super) tasks: TaskGroup,
     catalog: watch::Receiver<Option<Arc<Catalog>>>,
     face: Face,
+    metrics: Arc<Metrics>,
 }
 
 /// How the gateway looks from outside.
@@ -67,6 +69,7 @@ impl Gateway {
         clock: Arc<dyn Clock>,
         tasks: TaskGroup,
         face: Face,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, TlsError> {
         Ok(Self {
             till,
@@ -76,6 +79,7 @@ impl Gateway {
             tasks,
             catalog,
             face,
+            metrics,
         })
     }
 
@@ -91,10 +95,7 @@ impl Gateway {
         }
         match catalog.find(request.method(), &path) {
             Found::Nothing => problem(StatusCode::NOT_FOUND, "nothing is served here"),
-            Found::OtherMethod => problem(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this path is not served for this method",
-            ),
+            Found::OtherMethod(served) => other_method(&served),
             Found::Route(route) => {
                 let (asked, body) = self.asked(request, peer);
                 match &route.sold {
@@ -227,8 +228,23 @@ impl Gateway {
 
 impl Handler for Gateway {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        self.answer(request, peer).await
+        let response = self.answer(request, peer).await;
+        let kind = response.extensions().get::<Kind>().map_or("free", |kind| kind.0);
+        self.metrics.gateway_answer(kind);
+        response
     }
+}
+
+fn other_method(served: &[Method]) -> Response<Body> {
+    let mut response = problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path is not served for this method",
+    );
+    let list: Vec<&str> = served.iter().map(Method::as_str).collect();
+    if let Ok(value) = HeaderValue::from_str(&list.join(", ")) {
+        response.headers_mut().insert(ALLOW, value);
+    }
+    response
 }
 
 /// The answer to a body that was not taken.

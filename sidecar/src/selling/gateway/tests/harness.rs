@@ -153,7 +153,15 @@ pub(super) async fn open_gateway(
     let (keep, catalog) = watch::channel(Some(Arc::new(catalog)));
     let verifier = Verifier::new(Arc::new(Mock), Arc::new(Limiter::new(0.0, 1)));
     let till = Till::new(book.clone() as Arc<dyn Book>, book.outcomes(), verifier, None);
-    let gateway = Gateway::new(till, catalog, Arc::new(FakeClock), TaskGroup::default(), face).unwrap();
+    let gateway = Gateway::new(
+        till,
+        catalog,
+        Arc::new(FakeClock),
+        TaskGroup::default(),
+        face,
+        Arc::default(),
+    )
+    .unwrap();
     let listener = listen().await;
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -39,6 +39,8 @@ async fn a_free_path_is_passed_on_with_its_body_and_without_a_payment() {
 #[tokio::test]
 async fn what_is_not_routed_is_not_reachable() {
     let shop = open_shop(settling(), "", |_| said(200, "x")).await;
+    let other = shop.send(reqwest::Method::DELETE, "/report", &[], "").await;
+    assert_eq!(other.headers["allow"], "GET, POST");
     assert_eq!(
         shop.send(reqwest::Method::DELETE, "/report", &[], "")
             .await
@@ -81,6 +83,22 @@ async fn a_body_larger_than_allowed_is_413_before_anything_is_paid() {
     raw.read_to_string(&mut said).await.unwrap();
     assert!(said.starts_with("HTTP/1.1 413"), "{said}");
     assert_eq!((shop.book.len(), shop.upstream.calls()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_408_before_anything_is_paid() {
+    let shop = open_shop(settling(), "idle_timeout = '50ms'", |_| said(200, "x")).await;
+    let value = insforge_protocol::x402::header::encode(&payment_v2("10000", 1));
+    let mut raw = TcpStream::connect(shop.address).await.unwrap();
+    let head = format!(
+        "POST /report HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\nconnection: close\r\n\
+         payment-signature: {value}\r\n\r\nhalf"
+    );
+    raw.write_all(head.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    raw.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 408"), "{said}");
+    assert_eq!(shop.book.len(), 0);
 }
 
 #[tokio::test]
