@@ -33,6 +33,11 @@ impl Origins {
             .map(Origins)
     }
 
+    /// Whether no page may ask.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds what tells the browser that the page may read the answer, if it may.
     pub(super) fn mark(&self, request: &HeaderMap, answer: &mut HeaderMap) {
         // The answer depends on the origin even where nothing is allowed; a cache must know.

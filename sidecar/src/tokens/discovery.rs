@@ -28,6 +28,16 @@ pub(super) fn address(issuer: &str) -> Result<Url, FetchError> {
     Ok(url)
 }
 
+/// What the document says the issuer is called.
+///
+/// # Errors
+/// [`FetchError::Discovery`] for another document.
+pub(super) fn issuer(document: &[u8]) -> Result<String, FetchError> {
+    let found: Document = serde_json::from_slice(document)
+        .map_err(|_| FetchError::Discovery("the document names no issuer and jwks_uri".to_owned()))?;
+    Ok(found.issuer)
+}
+
 /// Where the document says the keys are. It must be the issuer's own document (§4.3), and must not lead
 /// into the network the sidecar stands in.
 ///

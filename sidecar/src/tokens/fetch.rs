@@ -95,6 +95,15 @@ impl HttpFetch {
         Ok(HttpFetch { client, source })
     }
 
+    /// What an issuer's own discovery document calls it: what its tokens carry as `iss`, slash for slash.
+    ///
+    /// # Errors
+    /// [`FetchError`]; many issuers publish no such document.
+    pub async fn published_issuer(&self, issuer: &str) -> Result<String, FetchError> {
+        let document = self.document(discovery::address(issuer)?).await?.1;
+        discovery::issuer(&document)
+    }
+
     async fn keys(&self) -> Result<Fetched, FetchError> {
         match &self.source {
             Source::Inline(set) => usable(set.clone()).map(|set| Fetched { set, fresh_for: None }),

@@ -128,7 +128,7 @@ impl KeyStore {
                     );
                 }
                 for skipped in fetched.set.skipped().iter().filter(|_| state.keys.is_none()) {
-                    warn!(provider = self.name, kid = ?skipped.kid, reason = ?skipped.reason, "a key cannot be used");
+                    warn!(provider = self.name, kid = ?skipped.kid, reason = %skipped.reason, "a key cannot be used");
                 }
                 state.keys = Some(Arc::new(Keys::from_set(fetched.set)));
                 state.fetched_at = state.attempted_at;
