@@ -36,6 +36,7 @@ mod ops_metrics;
 mod ops_payments;
 mod ops_rate_limit;
 mod ops_support;
+mod ops_takeover;
 mod outages;
 mod reconcile_finality;
 mod reconcile_negative;
