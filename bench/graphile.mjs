@@ -16,6 +16,8 @@ const PATH = "/api/v6/pay/x402/settle";
 const facilitator = new URL(FACILITATOR_URL);
 const agent = new http.Agent({ keepAlive: true, maxSockets: concurrency });
 const pgPool = new pg.Pool({ connectionString: DATABASE_URL, max: 10 });
+pgPool.on("error", console.error);
+pgPool.on("connect", (client) => client.on("error", console.error));
 const logger = new Logger(() => (level, message) => level === "error" && console.error(message));
 
 function settle(payload) {

@@ -134,6 +134,7 @@ where
         };
         for run in 0..common.runs {
             settle_down(listeners[0].client()).await?;
+            common.quiet().await;
             let rates = one_run(&connected, path, rows, run).await?;
             common.progress(&format!("{}, {clients} clients, run {}", path.name, run + 1));
             for (figures, rate) in found.rates.iter_mut().zip(rates) {

@@ -1,10 +1,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Result;
 use insforge_protocol::okx::timestamp;
 use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
 use crate::buyer::unix_now;
@@ -55,6 +57,37 @@ impl Machine {
             .map(|(name, value)| ((*name).to_owned(), Value::from(value.clone())));
         Value::Object(members.collect::<Map<_, _>>())
     }
+}
+
+/// Waits until nine tenths of a second's processor time are idle; whether that came within `patience`.
+/// Systems without `/proc` count as quiet.
+pub(super) async fn quiet(patience: Duration) -> bool {
+    let end = Instant::now() + patience;
+    loop {
+        let before = ticks();
+        sleep(Duration::from_secs(1)).await;
+        let (Some(before), Some(after)) = (before, ticks()) else {
+            return true;
+        };
+        if (after.0 - before.0) * 10 >= (after.1 - before.1) * 9 {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+    }
+}
+
+/// Idle and all ticks of all processors since the start.
+fn ticks() -> Option<(u64, u64)> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let fields: Vec<u64> = text
+        .lines()
+        .next()?
+        .split_whitespace()
+        .filter_map(|f| f.parse().ok())
+        .collect();
+    Some((fields.get(3)? + fields.get(4)?, fields.iter().take(8).sum()))
 }
 
 async fn server(client: &Client) -> Result<Vec<(&'static str, String)>> {

@@ -1,6 +1,9 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+
+use super::machine;
 
 /// What every bench can be told.
 #[derive(Debug, Clone, Args)]
@@ -11,9 +14,19 @@ pub struct Common {
     /// Also writes every figure of every run to this file.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Waits up to this many seconds before each run for the machine to have nothing else to do.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub patience: u64,
 }
 
 impl Common {
+    /// Waits for a quiet machine, as long as `--patience` allows.
+    pub(super) async fn quiet(&self) {
+        if self.patience > 0 && !machine::quiet(Duration::from_secs(self.patience)).await {
+            self.progress("the machine is busy with something else; measuring all the same");
+        }
+    }
+
     /// Says how far it is, on standard error; the report itself goes to standard output.
     #[expect(
         clippy::print_stderr,

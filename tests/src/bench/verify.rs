@@ -28,7 +28,7 @@ pub struct Settings {
     #[command(flatten)]
     pub common: Common,
     /// Signed payments, each judged once in every turn.
-    #[arg(long, default_value_t = 4_000)]
+    #[arg(long, default_value_t = 2_000)]
     payments: usize,
 }
 
@@ -58,6 +58,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Report> {
     };
     let mut found = Found::default();
     for run in 0..settings.common.runs {
+        settings.common.quiet().await;
         one_run(&client, &signed, viem.as_mut(), &mut found).await?;
         settings.common.progress(&format!("run {}", run + 1));
     }

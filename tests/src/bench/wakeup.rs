@@ -68,6 +68,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Report> {
     let (client, their_client) = (database.client().await?, theirs.client().await?);
     let (mut sent, mut acknowledged, mut graphile) = (Found::default(), Found::default(), Found::default());
     for run in 0..settings.common.runs {
+        settings.common.quiet().await;
         let rounds = one_run(settings, &client, peer.as_ref().map(|_| &their_client), &mut seen).await?;
         sent.push(&rounds.sent);
         acknowledged.push(&rounds.acknowledged);

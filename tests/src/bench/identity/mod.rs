@@ -68,6 +68,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Report> {
                 by_variant: vec![Figures::default(); variants.len()],
             };
             for run in 0..settings.common.runs {
+                settings.common.quiet().await;
                 one_run(&client, &variants, &mut found, run).await?;
                 let mode = if parallel { "parallel" } else { "one process" };
                 settings.common.progress(&format!(
@@ -234,6 +235,13 @@ async fn plans(client: &Client, variants: &[Variant], report: &mut Report) -> Re
             .batch_execute(&format!("ALTER POLICY measured ON {name} USING ({condition})"))
             .await?;
         client.batch_execute(&prologue(true)).await?;
+        let [_, usual, _] = Claims::all();
+        client
+            .query(
+                "SELECT set_config('request.jwt.claims', $1, true)",
+                &[&usual.text],
+            )
+            .await?;
         let lines = client
             .query(&format!("EXPLAIN SELECT count(*) FROM {name}"), &[])
             .await?;

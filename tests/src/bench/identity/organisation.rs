@@ -24,6 +24,7 @@ pub(super) async fn measure(settings: &Settings, fixture: &Fixture, report: &mut
     fill(&client, settings.rows).await?;
     let (mut p50, mut p99) = (Figures::default(), Figures::default());
     for run in 0..settings.common.runs {
+        settings.common.quiet().await;
         let mut latencies = Vec::new();
         for _ in 0..QUERIES {
             latencies.push(query(&client).await?);

@@ -8,6 +8,7 @@ use super::contender::Contender;
 use super::cost::{self, Cost, Spent};
 use super::target::Target;
 use crate::bench::fixture::{Fixture, settle_down};
+use crate::bench::options::Common;
 use crate::bench::payments::Prepared;
 use crate::wait::wait_until;
 
@@ -33,6 +34,7 @@ pub(super) struct Drained {
 /// took. The database is dropped afterwards.
 pub(super) async fn drain(
     fixture: &Fixture,
+    common: &Common,
     contender: Contender,
     target: &Target,
     signed: &[Prepared],
@@ -42,6 +44,7 @@ pub(super) async fn drain(
     // Before the rows come, so that their pages are new and need no images in the log afterwards.
     settle_down(&client).await?;
     let loaded = contender.load(&database, target, signed).await?;
+    common.quiet().await;
     let before = Spent::read(&client, database.server()).await?;
     let started = Instant::now();
     let working = loaded.start(&database, target).await?;

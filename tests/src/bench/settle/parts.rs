@@ -120,7 +120,7 @@ async fn at_speed(
             let line = &mut lines[at];
             let target = Target::fast(condition.delay).await?;
             line.found
-                .push(drain(fixture, line.contender, &target, &signed).await?);
+                .push(drain(fixture, &settings.common, line.contender, &target, &signed).await?);
             settings
                 .common
                 .progress(&format!("{:?}, {}, run {}", condition.delay, line.label, run + 1));
@@ -169,7 +169,7 @@ async fn strict(settings: &Settings, fixture: &Fixture, report: &mut Report) -> 
     for run in 0..settings.common.runs {
         let target = Target::strict().await?;
         line.found
-            .push(drain(fixture, line.contender, &target, &signed).await?);
+            .push(drain(fixture, &settings.common, line.contender, &target, &signed).await?);
         settings
             .common
             .progress(&format!("strict stand-in, run {}", run + 1));
@@ -191,7 +191,7 @@ pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &m
     for run in 0..settings.common.runs {
         let target = Target::fast(Duration::from_millis(200)).await?;
         line.found
-            .push(drain(fixture, line.contender, &target, &signed).await?);
+            .push(drain(fixture, &settings.common, line.contender, &target, &signed).await?);
         if let Target::Fast(facilitator) = &target {
             in_flight.push(facilitator.most_in_flight() as f64);
             connections.push(facilitator.most_connections() as f64);
@@ -242,7 +242,7 @@ pub(super) async fn backlog(settings: &Settings, fixture: &Fixture, report: &mut
         for (line, backlog) in lines.iter_mut().zip(backlogs) {
             let target = Target::fast(Duration::ZERO).await?;
             line.found
-                .push(drain(fixture, contender, &target, backlog).await?);
+                .push(drain(fixture, &settings.common, contender, &target, backlog).await?);
             settings
                 .common
                 .progress(&format!("{}, run {}", line.label, run + 1));
