@@ -68,7 +68,12 @@ async fn buyers_of_every_form_pay_once_and_get_the_answer() -> Result<()> {
     }
     let metrics = insforge_tests::http::client()?.get(shop.sidecar.url("/metrics"));
     let metrics = metrics.send().await?.text().await?;
-    for (answer, count) in [("challenge", 3), ("delivered", 3), ("replayed", 3), ("refused", 0)] {
+    for (answer, count) in [
+        ("challenge", 3),
+        ("delivered", 3),
+        ("replayed", 3),
+        ("refused", 0),
+    ] {
         let line = format!("x402_gateway_answers_total{{answer=\"{answer}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}{metrics}");
     }
