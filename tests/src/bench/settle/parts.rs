@@ -14,7 +14,8 @@ use crate::bench::stats::Figures;
 
 /// The small backlog that the large one is compared with.
 const SMALL: usize = 10_000;
-/// Batches of the sidecar's default settings, and the largest that are allowed.
+/// Payments in flight and in one statement by the sidecar's default settings, and the largest batch allowed.
+const DEFAULT: usize = 64;
 const BATCH: usize = 100;
 const LARGE_BATCH: usize = 1_000;
 
@@ -70,7 +71,18 @@ impl Line {
 struct Condition {
     delay: Duration,
     payments: usize,
-    concurrency: usize,
+    /// Calls in flight of the sidecars, the one that is compared with others first.
+    sidecars: Vec<usize>,
+    /// Calls in flight of graphile-worker.
+    peers: usize,
+}
+
+/// A sidecar that claims as many at once as it may start.
+fn sidecar(concurrency: usize) -> Contender {
+    Contender::Sidecar {
+        concurrency,
+        batch: concurrency.clamp(BATCH, LARGE_BATCH),
+    }
 }
 
 /// Settled per second beside graphile-worker, at three speeds of the facilitator.
@@ -79,15 +91,16 @@ pub(super) async fn rate(settings: &Settings, fixture: &Fixture, report: &mut Re
     if !with_peer {
         report.note("Node is not installed: graphile-worker was left out.");
     }
-    let condition = |ms, payments, concurrency| Condition {
+    let condition = |ms, payments, sidecars: &[usize], peers| Condition {
         delay: Duration::from_millis(ms),
         payments,
-        concurrency,
+        sidecars: sidecars.to_vec(),
+        peers,
     };
     let all = [
-        condition(0, settings.payments, 64),
-        condition(50, settings.payments, 500),
-        condition(1_000, settings.payments.min(10_000), 2_000),
+        condition(0, settings.payments, &[500, DEFAULT], DEFAULT),
+        condition(50, settings.payments, &[500], 500),
+        condition(1_000, settings.payments.min(10_000), &[2_000], 2_000),
     ];
     for condition in &all {
         at_speed(settings, fixture, report, condition, with_peer).await?;
@@ -105,13 +118,15 @@ async fn at_speed(
     condition: &Condition,
     with_peer: bool,
 ) -> Result<()> {
-    let concurrency = condition.concurrency;
-    let batch = BATCH.max(concurrency.min(LARGE_BATCH));
-    let mut lines = vec![Line::new(Contender::Sidecar { concurrency, batch })];
+    let mut lines: Vec<Line> = condition
+        .sidecars
+        .iter()
+        .map(|&n| Line::new(sidecar(n)))
+        .collect();
     if with_peer {
-        for batched in [false, true] {
-            lines.push(Line::new(Contender::Graphile { concurrency, batched }));
-        }
+        let concurrency = condition.peers;
+        let peers = [false, true].map(|batched| Contender::Graphile { concurrency, batched });
+        lines.extend(peers.map(Line::new));
     }
     let signed = payments::sign(condition.payments)?;
     for run in 0..settings.common.runs {
@@ -144,7 +159,7 @@ async fn at_speed(
             "/s",
         );
     }
-    for line in &lines[1..] {
+    for line in &lines[condition.sidecars.len()..] {
         let ratio = lines[0]
             .rate()
             .paired(&line.rate(), |ours, theirs| ours / theirs)
@@ -161,10 +176,7 @@ async fn at_speed(
 
 /// The same against the stand-in of the tests, which verifies everything and so takes its share of the cores.
 async fn strict(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
-    let mut line = Line::new(Contender::Sidecar {
-        concurrency: 64,
-        batch: BATCH,
-    });
+    let mut line = Line::new(sidecar(DEFAULT));
     let signed = payments::sign(settings.payments / 2)?;
     for run in 0..settings.common.runs {
         let target = Target::strict().await?;
@@ -182,10 +194,7 @@ async fn strict(settings: &Settings, fixture: &Fixture, report: &mut Report) -> 
 
 /// 5,000 calls in flight.
 pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
-    let mut line = Line::new(Contender::Sidecar {
-        concurrency: 5_000,
-        batch: LARGE_BATCH,
-    });
+    let mut line = Line::new(sidecar(5_000));
     let signed = payments::sign(settings.payments.max(20_000))?;
     let (mut in_flight, mut connections) = (Figures::default(), Figures::default());
     for run in 0..settings.common.runs {
@@ -227,10 +236,7 @@ pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &m
 
 /// A large backlog beside a small one.
 pub(super) async fn backlog(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
-    let contender = Contender::Sidecar {
-        concurrency: 64,
-        batch: BATCH,
-    };
+    let contender = sidecar(DEFAULT);
     let large = payments::sign(settings.pending)?;
     let small = &large[..SMALL.min(large.len())];
     let backlogs: [&[Prepared]; 2] = [small, &large];
