@@ -58,7 +58,7 @@ impl Spent {
 }
 
 /// Processor time of a running process; `None` on systems without `/proc`.
-pub(super) fn seconds(pid: u32) -> Option<f64> {
+pub(in crate::bench) fn seconds(pid: u32) -> Option<f64> {
     let fields = stat(pid)?;
     Some((fields.get(11)? + fields.get(12)?) / TICKS_PER_SECOND)
 }
@@ -75,7 +75,7 @@ pub(super) fn peak_megabytes(pid: u32) -> Result<f64> {
 }
 
 /// Processor time of the server's processes, of those that have ended as well.
-fn server_seconds(server: &Server) -> Option<f64> {
+pub(in crate::bench) fn server_seconds(server: &Server) -> Option<f64> {
     let file = fs::read_to_string(server.dir.join("data/postmaster.pid")).ok()?;
     let postmaster: u32 = file.lines().next()?.parse().ok()?;
     let fields = stat(postmaster)?;

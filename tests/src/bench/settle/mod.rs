@@ -11,6 +11,7 @@ mod target;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+pub(super) use cost::{seconds, server_seconds};
 pub(super) use peer::Peer;
 
 use super::fixture::Fixture;
