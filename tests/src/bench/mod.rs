@@ -9,6 +9,7 @@
 mod audit;
 mod catalogue;
 mod doorbell;
+mod exchange;
 mod facilitator;
 mod fixture;
 mod identity;

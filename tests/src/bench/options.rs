@@ -52,6 +52,8 @@ pub enum Command {
     Verify(super::verify::Settings),
     /// Payments settled per second through loopback HTTP, beside graphile-worker
     Settle(super::settle::Settings),
+    /// Provider tokens exchanged per second, beside jose; logins per second in one backend
+    Exchange(super::exchange::Settings),
 }
 
 impl Command {
@@ -64,6 +66,7 @@ impl Command {
             Command::Audit(settings) => &settings.common,
             Command::Verify(settings) => &settings.common,
             Command::Settle(settings) => &settings.common,
+            Command::Exchange(settings) => &settings.common,
         }
     }
 }
