@@ -6,6 +6,7 @@ pub mod bench;
 pub mod buyer;
 pub mod cluster;
 pub mod http;
+pub mod interop;
 pub mod issuer;
 pub mod ledger;
 pub mod process;

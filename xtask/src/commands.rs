@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::cargo_pgrx::{self, cargo};
+use crate::languages;
 use crate::postgres::{self, Server};
 use crate::shell::{Problem, command, root, run};
 use crate::totals::Totals;
@@ -30,7 +31,15 @@ pub(crate) fn demo(arguments: &[String]) -> Result<(), Problem> {
     run(program(&server, &folder, "demo", arguments))
 }
 
-/// Builds for release and runs a measuring program of `tests/`: `bench`, `chaos` or `interop`.
+/// Builds and runs the interoperation suite. Nothing in it is measured: a debug build is enough.
+pub(crate) fn interop(arguments: &[String]) -> Result<(), Problem> {
+    let server = ready()?;
+    languages::ensure()?;
+    let folder = build(&server, false, &["--bins"])?;
+    run(program(&server, &folder, "interop", arguments))
+}
+
+/// Builds for release and runs a measuring program of `tests/`: `bench` or `chaos`.
 pub(crate) fn measured(name: &str, arguments: &[String]) -> Result<(), Problem> {
     let server = ready()?;
     let folder = build(&server, true, &["--bins"])?;
@@ -73,10 +82,12 @@ pub(crate) fn test() -> Result<(), Problem> {
     let mut totals = Totals::default();
     totals.run("unit", cargo(&["test"]))?;
     cargo_pgrx::test(&server, &mut totals)?;
-    build(&server, false, &["--bins"])?;
+    let folder = build(&server, false, &["--bins"])?;
     let mut end_to_end = cargo(&["test", "--package", "insforge-tests"]);
     end_to_end.env(PG_BIN, &server.bin);
     totals.run("end to end", end_to_end)?;
+    languages::ensure()?;
+    totals.run("interoperation", program(&server, &folder, "interop", &[]))?;
     println!("\nAll kinds of test took {} s.", started.elapsed().as_secs());
     totals.finish()
 }

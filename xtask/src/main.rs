@@ -8,6 +8,7 @@
 
 mod cargo_pgrx;
 mod commands;
+mod languages;
 mod packages;
 mod postgres;
 mod shell;
@@ -20,12 +21,12 @@ Usage: cargo xtask <command>
 
   setup              install what is missing: a Postgres server, its headers, libclang, sudo, cargo-pgrx
   demo [--once]      pay, settle and prove one payment while you watch; --live talks to OKX
-  test               every test: unit, inside the server, end to end
+  test               every test: unit, inside the server, end to end, interoperation
   lint               rustfmt and clippy on every crate, warnings are errors
   ci                 lint, then test
   bench <name>       measure; without a name, list what can be measured
   chaos [options]    kill, restart and lie at random, then compare the chain with the ledger
-  interop            real x402 clients and middlewares (Node and Python) against the sidecar
+  interop            real x402 clients and middlewares against the sidecar; --write keeps the tables
 ";
 
 fn main() -> ExitCode {
@@ -41,7 +42,8 @@ fn main() -> ExitCode {
         "test" => commands::test(),
         "lint" => commands::lint(),
         "ci" => commands::lint().and_then(|()| commands::test()),
-        "bench" | "chaos" | "interop" => commands::measured(&command, &arguments),
+        "interop" => commands::interop(&arguments),
+        "bench" | "chaos" => commands::measured(&command, &arguments),
         _ => {
             print!("{USAGE}");
             return ExitCode::from(2);
