@@ -1,3 +1,8 @@
+-- Postgres runs this script with the installation schema in the path, as a superuser mostly. Who can create in
+-- that schema could else put an operator there that fits better than the server's own, and be run. An upgrade's
+-- script must begin with the same line.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- Both schemas are created here, and not merely used, so that they are members of the extension: a
 -- data API that hides extension schemas does not expose them.
 CREATE SCHEMA insforge;
