@@ -18,6 +18,38 @@ BEGIN
   RETURN found;
 END $fn$;
 
+-- The helper reads the shares with their owner's rights, and these options may come from a comment on the
+-- table (see _rls_present): a superuser's call must not read for the table's owner what that owner may not.
+CREATE FUNCTION insforge._rls_check_shares(tbl regclass, acl regclass, home text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+  owner oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = tbl);
+  acl_owner oid; acl_home name; bound boolean;
+BEGIN
+  SELECT c.relowner, n.nspname, c.relforcerowsecurity AND NOT (r.rolsuper OR r.rolbypassrls)
+    INTO acl_owner, acl_home, bound
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.oid = c.relowner
+  WHERE c.oid = acl;
+  IF NOT pg_has_role(owner, acl_owner, 'USAGE') THEN
+    PERFORM insforge._rls_fail('42501', format('%s, who owns %s, may not read %s, which belongs to %s',
+      owner::regrole, insforge._rls_name(tbl), insforge._rls_name(acl), acl_owner::regrole),
+      format('ALTER TABLE %s OWNER TO %s;', insforge._rls_name(acl), owner::regrole));
+  ELSIF bound THEN
+    PERFORM insforge._rls_fail('55000', format('%s forces row-level security on its owner, with whose rights '
+      'shares are read: nobody would see a shared row', insforge._rls_name(acl)),
+      format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', insforge._rls_name(acl)));
+  ELSIF to_regnamespace(quote_ident(home)) IS NULL THEN
+    PERFORM insforge._rls_fail('3F000', format('option "helper_schema" names "%s", which does not exist', home),
+      format('CREATE SCHEMA %I;', home));
+  ELSIF home <> acl_home AND NOT has_schema_privilege(owner, home, 'CREATE') THEN
+    PERFORM insforge._rls_fail('42501', format('%s, who owns %s, may not create functions in schema %I',
+      owner::regrole, insforge._rls_name(tbl), home),
+      format('GRANT CREATE ON SCHEMA %I TO %s; or name another schema in option "helper_schema".', home,
+        owner::regrole));
+  END IF;
+END $fn$;
+
 CREATE FUNCTION insforge._rls_shared_helper(tbl regclass, acl regclass, o jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -31,14 +63,11 @@ DECLARE
   key_type text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
                     WHERE a.attrelid = acl AND a.attname = acl_key);
 BEGIN
+  PERFORM insforge._rls_check_shares(tbl, acl, home);
   PERFORM insforge._rls_check_column(acl, o ->> 'acl_user', 'acl_user');
   PERFORM insforge._rls_check_id_column(acl, o ->> 'acl_user', false);
   IF level IS NOT NULL THEN
     PERFORM insforge._rls_check_column(acl, level, 'acl_level');
-  END IF;
-  IF to_regnamespace(quote_ident(home)) IS NULL THEN
-    PERFORM insforge._rls_fail('3F000', format('option "helper_schema" names "%s", which does not exist', home),
-      format('CREATE SCHEMA %I;', home));
   END IF;
   RETURN jsonb_build_object('name', name, 'type', key_type, 'signature', name || '(text[])',
     'why', 'the rows shared with the caller, read with the rights of the shares'' owner: '
@@ -67,6 +96,10 @@ DECLARE
   four jsonb := insforge._rls_four('insforge_shared', o -> 'to', own, 'one''s own rows');
 BEGIN
   PERFORM insforge._rls_check_column(tbl, o ->> 'key', 'key');
+  IF o ? 'acl_level' AND o ->> 'immutable' = 'check' THEN
+    PERFORM insforge._rls_fail('22023', 'with option "acl_level" option "immutable" cannot be "check"',
+      'An editor passes WITH CHECK by the key alone and could take the row over: use "trigger" or "grants".');
+  END IF;
   IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = acl) THEN
     PERFORM insforge._rls_fail('55000', format(
         '%s has no row-level security: whoever can write it could share any row with himself', insforge._rls_name(acl)),

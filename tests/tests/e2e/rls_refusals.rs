@@ -238,6 +238,19 @@ async fn shares_that_anybody_could_write_are_refused_with_the_call_that_protects
 }
 
 #[tokio::test]
+async fn an_editor_is_never_left_free_to_take_a_row_over() -> Result<()> {
+    let sandbox = sandbox().await?;
+    sandbox
+        .run("CREATE TABLE note_shares (note bigint REFERENCES notes, user_id text, level text)")
+        .await?;
+    sandbox
+        .create("note_shares", "share_list", r#"{"of": "notes"}"#)
+        .await?;
+    let check = r#"'notes', 'shared', '{"acl": "note_shares", "acl_level": "level", "immutable": "check"}'"#;
+    refused(&sandbox, &[(check, "22023")]).await
+}
+
+#[tokio::test]
 async fn a_slot_that_is_not_there_is_refused_with_those_that_are() -> Result<()> {
     let sandbox = sandbox().await?;
     sandbox.create("notes", "owner", "{}").await?;
