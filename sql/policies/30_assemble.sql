@@ -1,5 +1,17 @@
 -- From a template and its options to a checked specification.
 
+CREATE FUNCTION insforge._rls_check_bound(tbl regclass, o jsonb) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+  owner text := (SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = tbl);
+BEGIN
+  IF (o -> 'to' ? owner OR coalesce(o -> 'public_to' ? owner, false)) AND NOT (o ->> 'force')::boolean THEN
+    PERFORM insforge._rls_fail('22023', format('%I owns %s, and policies do not bind an owner', owner,
+      insforge._rls_name(tbl)), 'Pass {"force": true} to bind it, or let requests run as another role.');
+  END IF;
+END $fn$;
+
 CREATE FUNCTION insforge._rls_spec(tbl regclass, template text, options jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -8,6 +20,7 @@ DECLARE
   col record;
   spec jsonb;
 BEGIN
+  PERFORM insforge._rls_check_bound(tbl, o);
   -- Columns that the options name come first: a template may rely on them.
   FOR col IN SELECT k.option FROM insforge._rls_known_options(template) k WHERE k.kind = 'column'
     AND o ? k.option LOOP
@@ -29,11 +42,12 @@ BEGIN
     'to', o -> 'to', 'force', o -> 'force', 'mend', o -> 'mend');
 END $fn$;
 
--- Specifications of what is already on the table, one per slot.
+-- Specifications of what is already on the table, one per slot. To mend is asked for anew each time: it
+-- rewrites the table, for whoever calls, and what is read here the table's owner can write.
 CREATE FUNCTION insforge._rls_present(tbl regclass) RETURNS TABLE (slot text, template text, options jsonb)
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT DISTINCT ON (m.state ->> 'slot') m.state ->> 'slot', m.state ->> 'template', m.state -> 'options'
+  SELECT DISTINCT ON (m.state ->> 'slot') m.state ->> 'slot', m.state ->> 'template', (m.state -> 'options') - 'mend'
   FROM insforge._rls_managed(tbl) m ORDER BY m.state ->> 'slot', m.policy
 $fn$;
 
@@ -82,14 +96,15 @@ CREATE FUNCTION insforge._rls_partitions(tbl regclass) RETURNS SETOF oid
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT t.relid::oid FROM pg_partition_tree(tbl) t WHERE t.relid <> tbl $fn$;
 
--- Sequences that defaults of the table draw from.
+-- Sequences that defaults of the table draw from. Anybody can name another's in a default: those are for
+-- their owner to grant.
 CREATE FUNCTION insforge._rls_sequences(tbl regclass) RETURNS SETOF text
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT insforge._rls_name(s.oid) FROM pg_attrdef d
   JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass
-  JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'
-  WHERE d.adrelid = tbl
+  JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S' JOIN pg_class c ON c.oid = d.adrelid
+  WHERE d.adrelid = tbl AND pg_has_role(c.relowner, s.relowner, 'USAGE')
 $fn$;
 
 -- Helpers that bear our mark and that the table's owner could drop by hand.

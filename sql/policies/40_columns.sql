@@ -15,15 +15,20 @@ AS $fn$
   WHERE (s ->> 'mend')::boolean AND (c ->> 'id')::boolean
 $fn$;
 
+-- What all specifications together ask of each column.
+CREATE FUNCTION insforge._rls_wanted_columns(specs jsonb)
+RETURNS TABLE (name text, required boolean, value text, mend boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+  SELECT c ->> 'name', bool_or((c ->> 'not_null')::boolean), max(c ->> 'default'), bool_or((s ->> 'mend')::boolean)
+  FROM jsonb_array_elements(specs) s, jsonb_array_elements(s -> 'columns') c GROUP BY 1
+$fn$;
+
 -- NOT NULL and defaults; memory says which of them are ours to take away again.
 CREATE FUNCTION insforge._rls_column_steps(tbl regclass, specs jsonb, memory jsonb) RETURNS SETOF insforge._rls_step
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  WITH wanted AS (
-    SELECT c ->> 'name' AS name, bool_or((c ->> 'not_null')::boolean) AS required, max(c ->> 'default') AS value,
-           bool_or((s ->> 'mend')::boolean) AS mend
-    FROM jsonb_array_elements(specs) s, jsonb_array_elements(s -> 'columns') c GROUP BY 1
-  ), actual AS (
+  WITH wanted AS (SELECT * FROM insforge._rls_wanted_columns(specs)), actual AS (
     SELECT w.*, a.attnotnull, d.expr, d.expr IS NULL OR (w.mend AND insforge._rls_default_is_uid(tbl, w.name)) AS free
     FROM wanted w JOIN pg_attribute a ON a.attrelid = tbl AND a.attname = w.name,
       LATERAL insforge._rls_default(tbl, w.name) AS d(expr)
@@ -57,15 +62,11 @@ $fn$;
 CREATE FUNCTION insforge._rls_column_memory(tbl regclass, specs jsonb, memory jsonb) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  WITH wanted AS (
-    SELECT c ->> 'name' AS name, bool_or((c ->> 'not_null')::boolean) AS required, max(c ->> 'default') AS value,
-           bool_or((s ->> 'mend')::boolean) AS mend
-    FROM jsonb_array_elements(specs) s, jsonb_array_elements(s -> 'columns') c GROUP BY 1
-  ), actual AS (
+  WITH actual AS (
     SELECT w.name, w.required AND (NOT a.attnotnull OR memory -> 'not_null' ? w.name) AS our_not_null,
       w.value IS NOT NULL AND (insforge._rls_default(tbl, w.name) IS NULL OR memory -> 'default' ? w.name
         OR (w.mend AND insforge._rls_default_is_uid(tbl, w.name))) AS our_default
-    FROM wanted w JOIN pg_attribute a ON a.attrelid = tbl AND a.attname = w.name
+    FROM insforge._rls_wanted_columns(specs) w JOIN pg_attribute a ON a.attrelid = tbl AND a.attname = w.name
   )
   SELECT jsonb_build_object(
     'not_null', coalesce(jsonb_agg(name ORDER BY name) FILTER (WHERE our_not_null), '[]'),

@@ -39,7 +39,7 @@ BEGIN
         'Rename it, or name another schema in option "helper_schema".');
     END IF;
     RETURN NEXT insforge._rls_do('function', CASE WHEN found IS NULL THEN h ->> 'ddl'
-      ELSE replace(h ->> 'ddl', 'CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION') END, h ->> 'why');
+      ELSE regexp_replace(h ->> 'ddl', '^CREATE', 'CREATE OR REPLACE') END, h ->> 'why');
     RETURN NEXT insforge._rls_do('function', format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', h ->> 'signature'),
       'new functions are everybody''s to call');
     RETURN NEXT insforge._rls_do('function', format('GRANT EXECUTE ON FUNCTION %s TO %s', h ->> 'signature',

@@ -81,7 +81,7 @@ AS $fn$
   WHERE c.policy IS NOT NULL AND (NOT c.same OR insforge._rls_mark(t.comment) <> c.state) ORDER BY c.name
 $fn$;
 
--- Policies of other people that widen ours, or let nothing through.
+-- What widens our policies, lets nothing through, or leads past them.
 CREATE FUNCTION insforge._rls_neighbour_notes(tbl regclass, specs jsonb) RETURNS SETOF insforge._rls_step
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -100,4 +100,13 @@ AS $fn$
   WHERE EXISTS (SELECT FROM jsonb_array_elements(specs) s WHERE s ->> 'slot' = 'fence')
     AND NOT EXISTS (SELECT FROM jsonb_array_elements(specs) s WHERE s ->> 'slot' <> 'fence')
     AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = tbl AND p.polpermissive)
+  UNION ALL
+  -- Of tables that inherit, Postgres asks only the one that the query names.
+  SELECT 'note', NULL, format('%s %s: whoever asks that table sees rows of this one by its own policies and '
+    'privileges only. Protect it as well', insforge._rls_name(other.id), other.tie)
+  FROM (SELECT i.inhrelid, 'inherits from it' FROM pg_inherits i WHERE i.inhparent = tbl
+        UNION ALL SELECT i.inhparent, 'is what it inherits from' FROM pg_inherits i WHERE i.inhrelid = tbl)
+    AS other(id, tie)
+  JOIN pg_class c ON c.oid = other.id
+  WHERE specs <> '[]' AND NOT c.relispartition AND NOT c.relrowsecurity
 $fn$;

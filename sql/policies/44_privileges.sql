@@ -116,9 +116,12 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   name CONSTANT text := insforge._rls_name(relation);
+  owner CONSTANT oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = relation);
   role jsonb; held jsonb[]; wants jsonb[]; extra boolean;
 BEGIN
   FOR role IN SELECT * FROM jsonb_array_elements(roles) LOOP
+    -- An owner's privileges are not granted: what is revoked from it, it grants itself again.
+    CONTINUE WHEN to_regrole(quote_ident(role #>> '{}')) = owner;
     held := ARRAY(SELECT * FROM insforge._rls_acl(relation, jsonb_build_array(role)));
     wants := ARRAY(SELECT w FROM jsonb_array_elements(wanted) w WHERE w -> 0 = role);
     extra := NOT held <@ wants;

@@ -265,7 +265,8 @@ COMMENT ON FUNCTION insforge.access_matrix(regclass, jsonb) IS
 it back. outcome: rows, no_rows, denied (SQLSTATE 42501) or error. Leaves no rows, no notifications and no
 locks; what Postgres itself never takes back stays: numbers drawn from sequences, and what triggers do outside
 the database. Options: owner_column, org_column, values {"column": "value"}. The table''s own policies tell
-them where create_policies made these. VOLATILE, PARALLEL UNSAFE, with the caller''s own rights: needs to
+them where create_policies made these. The table''s triggers, defaults and checks run with the caller''s rights, as
+in every insert: try only tables whose owner you trust. VOLATILE, PARALLEL UNSAFE, with the caller''s own rights: needs to
 insert into the table past its policies and to SET ROLE to the request roles. Errors: 22004 a NULL, 22023
 options, 42809 not a table, 42703 no such column, 42704 no such role, 42501 without these rights, and what the
 first insert raises. Execute: owner and developers, never anon or authenticated.';

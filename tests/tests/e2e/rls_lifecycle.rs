@@ -286,3 +286,41 @@ async fn a_table_that_was_dumped_and_restored_alone_is_protected_and_can_be_free
     assert_eq!(restored.one(open).await?, "t", "as it was before the policies");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_role_that_owns_its_tables_and_serves_requests_is_bound_when_forced() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            "CREATE ROLE rls_app; CREATE SCHEMA app AUTHORIZATION rls_app; SELECT insforge.grant_developer('rls_app');
+             SET ROLE rls_app; CREATE TABLE app.notes (id int PRIMARY KEY, user_id text)",
+        )
+        .await?;
+    let before = sandbox.snapshot("app.notes").await?;
+    let refusal = sandbox
+        .refusal(r#"SELECT insforge.create_policies('app.notes', 'owner', '{"to": ["rls_app"]}')"#)
+        .await?;
+    assert_eq!(refusal.code, "22023");
+    assert!(refusal.hint.contains("force"), "{refusal:?}");
+    let forced = r#"{"to": ["rls_app"], "force": true}"#;
+    assert!(sandbox.create("app.notes", "owner", forced).await? > 0);
+    assert_eq!(sandbox.create("app.notes", "owner", forced).await?, 0);
+    sandbox.run("RESET ROLE").await?;
+    for (actor, command, outcome) in [
+        ("owner", "select", "rows"),
+        ("owner", "insert", "rows"),
+        ("other", "select", "no_rows"),
+        ("other", "insert_for_other", "denied"),
+    ] {
+        assert_eq!(
+            sandbox.outcome("app.notes", actor, command).await?,
+            outcome,
+            "{actor} {command}"
+        );
+    }
+    sandbox
+        .run("SET ROLE rls_app; SELECT insforge.drop_policies('app.notes'); RESET ROLE")
+        .await?;
+    assert_eq!(sandbox.snapshot("app.notes").await?, before);
+    Ok(())
+}

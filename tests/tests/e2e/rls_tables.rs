@@ -37,6 +37,38 @@ async fn quoted_names_with_spaces_percent_and_quotes_work() -> Result<()> {
 }
 
 #[tokio::test]
+async fn names_that_look_like_statements_work() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            r#"CREATE TABLE "CREATE FUNCTION x" (id int PRIMARY KEY, user_id text);
+             CREATE TABLE "CREATE FUNCTION y" (x int REFERENCES "CREATE FUNCTION x", user_id text, level text)"#,
+        )
+        .await?;
+    let rows = r#""CREATE FUNCTION x""#;
+    sandbox
+        .create(
+            r#""CREATE FUNCTION y""#,
+            "share_list",
+            r#"{"of": "\"CREATE FUNCTION x\""}"#,
+        )
+        .await?;
+    sandbox
+        .create(rows, "shared", r#"{"acl": "\"CREATE FUNCTION y\""}"#)
+        .await?;
+    sandbox
+        .create(
+            rows,
+            "shared",
+            r#"{"acl": "\"CREATE FUNCTION y\"", "acl_level": "level"}"#,
+        )
+        .await?;
+    assert_eq!(sandbox.outcome(rows, "editor", "update").await?, "rows");
+    assert_eq!(sandbox.outcome(rows, "editor", "update_owner").await?, "denied");
+    Ok(())
+}
+
+#[tokio::test]
 async fn names_of_sixty_three_bytes_work() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     let long = "ä".repeat(31);
@@ -281,6 +313,37 @@ async fn a_helper_reads_shares_with_the_rights_of_their_owner_even_when_a_superu
     let owner = "SELECT proowner::regrole FROM pg_proc WHERE proname = 'docs_shared_ids'";
     assert_eq!(sandbox.one(owner).await?, "rls_sharer");
     assert_eq!(sandbox.outcome("sharing.docs", "viewer", "select").await?, "rows");
+    // Where the shares' owner is bound as well, the helper would find none, and nobody be told.
+    sandbox
+        .run("ALTER TABLE sharing.shares FORCE ROW LEVEL SECURITY")
+        .await?;
+    let refusal = sandbox
+        .refusal(r#"SELECT insforge.create_policies('sharing.docs', 'shared', '{"acl": "sharing.shares"}')"#)
+        .await?;
+    assert_eq!(refusal.code, "55000");
+    Ok(())
+}
+
+#[tokio::test]
+async fn tables_that_inherit_are_named_since_policies_do_not_reach_them() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            "CREATE TABLE notes (id int, user_id text); CREATE TABLE old_notes () INHERITS (notes);
+             CREATE TABLE older_notes () INHERITS (old_notes)",
+        )
+        .await?;
+    let named = "SELECT string_agg(reason, ' ') FROM insforge.plan_policies('old_notes', 'owner') WHERE kind = 'note'";
+    let notes = sandbox.one(named).await?;
+    assert!(
+        notes.contains("public.notes is what it inherits from")
+            && notes.contains("public.older_notes inherits"),
+        "{notes}"
+    );
+    for table in ["notes", "older_notes"] {
+        sandbox.create(table, "owner", "{}").await?;
+    }
+    assert_eq!(sandbox.one(named).await?, "");
     Ok(())
 }
 
