@@ -7,7 +7,8 @@ LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog,
 AS $fn$
   SELECT m.* FROM insforge.memberships m
   WHERE m.user_id = insforge.requesting_user_id() AND m.active
-    AND (m.valid_until IS NULL OR m.valid_until > now())
+    -- Not now(), which stands still while a transaction is kept open.
+    AND (m.valid_until IS NULL OR m.valid_until > statement_timestamp())
 $fn$;
 COMMENT ON FUNCTION insforge._my_memberships() IS
 'The caller''s memberships that count now: active and not lapsed. STABLE, PARALLEL SAFE, SECURITY DEFINER; no
@@ -17,7 +18,7 @@ CREATE FUNCTION insforge.org_ids(roles text[] DEFAULT NULL) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $fn$
   SELECT coalesce(array_agg(DISTINCT m.org_id), '{}') FROM insforge._my_memberships() m
-  WHERE roles IS NULL OR string_to_array(replace(m.role, ' ', ''), ',') && roles
+  WHERE roles IS NULL OR regexp_split_to_array(btrim(m.role), '\s*,\s*') && roles
 $fn$;
 COMMENT ON FUNCTION insforge.org_ids(text[]) IS
 'Organisations of the caller; with roles, only those where the caller holds one of them. NULL roles: any

@@ -127,6 +127,41 @@ async fn a_membership_that_ends_hides_the_rows_from_the_next_statement_on() -> R
 }
 
 #[tokio::test]
+async fn a_membership_lapses_within_a_transaction_that_is_kept_open() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    let reader = sandbox.db.client().await?;
+    reader
+        .batch_execute("BEGIN; SELECT insforge.impersonate('ada')")
+        .await?;
+    // It lapsed after the transaction began, which is where now() stands still.
+    sandbox
+        .run(
+            "INSERT INTO insforge.memberships (issuer, user_id, org_id, valid_until)
+             VALUES ('i', 'ada', 'acme', clock_timestamp())",
+        )
+        .await?;
+    let row = reader.query_one("SELECT insforge.org_ids()", &[]).await?;
+    assert_eq!(row.get::<_, Vec<String>>(0), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn roles_are_compared_whole_with_the_spaces_within_them() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            "INSERT INTO insforge.memberships (issuer, user_id, org_id, role) VALUES
+               ('i', 'ada', 'acme', ' editor , org admin')",
+        )
+        .await?;
+    assert_eq!(org_ids(&sandbox, "ada", "'{org admin}'").await?, "{acme}");
+    assert_eq!(org_ids(&sandbox, "ada", "'{editor}'").await?, "{acme}");
+    assert_eq!(org_ids(&sandbox, "ada", "'{orgadmin}'").await?, "{}");
+    assert_eq!(org_ids(&sandbox, "ada", "'{admin}'").await?, "{}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn policies_ask_for_the_organisations_once_and_use_the_index() -> Result<()> {
     let sandbox = Sandbox::insforge().await?;
     sandbox
