@@ -90,8 +90,9 @@ BEGIN
           ELSIF id = ANY (subjects) AND names[climb] IN ('DISTINCTEXPR', 'COALESCEEXPR') THEN
             e.trapped_calls := e.trapped_calls || id;
             EXIT;
-          ELSIF id = ANY (subjects) AND names[climb] = 'NULLTEST' THEN
-            null_test := climb;
+          ELSIF names[climb] = 'NULLTEST' AND (id = ANY (subjects) OR (id = ANY (claims)
+              AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = id AND f.pronargs = 0))) THEN
+            null_test := climb;  -- no id, or no claims at all
             null_call := id;
             EXIT;
           END IF;

@@ -1,5 +1,6 @@
 -- Every policy rests on requesting_user_id(). It must be there, return text, be STABLE, and be one: with copies in
--- several schemas a policy may ask the one that nobody maintains.
+-- several schemas a policy may ask the one that nobody maintains. And whatever stands between it and a policy must not
+-- promise the same answer to everybody.
 CREATE FUNCTION insforge.lint_l04(context insforge.audit_context) RETURNS SETOF insforge.finding
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
@@ -19,6 +20,12 @@ AS $fn$
       CASE WHEN h.provolatile <> 's' AND h.prorettype = 'text'::regtype AND NOT h.proretset AND NOT h.copy
            THEN format('ALTER FUNCTION %s STABLE;', h.id::regprocedure) END AS fix
     FROM helper h WHERE h.id IN (SELECT f.id FROM unnest(context.functions) f WHERE f.audited)
+    UNION ALL
+    SELECT f.object, 'asks who is calling and is IMMUTABLE, so that a plan may keep another user''s answer',
+      format('ALTER FUNCTION %s STABLE;', f.id::regprocedure)
+    FROM unnest(context.functions) f
+    WHERE f.audited AND f.in_policy AND f.volatility = 'immutable' AND f.id = ANY (context.callers)
+      AND f.name <> 'requesting_user_id'
     UNION ALL
     SELECT 'database ' || quote_ident(current_database()), 'has no requesting_user_id()', NULL
     WHERE context.whole_database AND context.third_party AND NOT EXISTS (SELECT FROM helper))

@@ -11,7 +11,9 @@ AS $fn$
     (SELECT format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (%s);', n.name, t.id::regclass,
                    insforge.audit_policy_roles(p.roles), pg_get_expr(q.polqual, q.polrelid))
      FROM pg_catalog.pg_policy q, (SELECT left(p.name, 56) || '_select') n (name)
-     WHERE q.polrelid = t.id AND q.polname = p.name AND NOT EXISTS (SELECT FROM unnest(t.policies) x WHERE x.name = n.name)),
+     WHERE q.polrelid = t.id AND q.polname = p.name
+       -- A condition that does not ask who is calling would show the rows to everybody.
+       AND cardinality((p.using_expr).pins) > 0 AND NOT EXISTS (SELECT FROM unnest(t.policies) x WHERE x.name = n.name)),
     'L20:' || p.object
   FROM unnest(context.tables) t CROSS JOIN unnest(t.policies) p
   WHERE p.permissive AND p.command IN ('UPDATE', 'DELETE') AND EXISTS (

@@ -13,7 +13,7 @@ AS $fn$
            CASE WHEN p.value IS NULL THEN 'without a search_path' ELSE 'and its search_path does not end with pg_temp' END),
     (p.f).object,
     'SET search_path = '''' with every name qualified, or a path that ends with pg_temp.',
-    format('ALTER FUNCTION %s SET search_path = %s;', (p.f).id::regprocedure,
+    format('ALTER ROUTINE %s SET search_path = %s;', (p.f).id::regprocedure,
            coalesce(p.value || ', pg_temp',
                     concat_ws(', ', 'pg_catalog', nullif(quote_ident((p.f).schema_name), 'public'), 'public', 'pg_temp'))),
     'L29:' || (p.f).object

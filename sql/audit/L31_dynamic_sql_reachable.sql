@@ -32,7 +32,7 @@ AS $fn$
              '\$(\w*)\$.*?\$\1\$', '''''', 'g'),
              '''(?:[^'']|'''')*''', '''''', 'g'),
              '\musing\M.*$', '', 'i')) r (rest)
-  WHERE r.rest ~ '\|\|\s*[\w"$(]' OR r.rest ~ '[\w")\]]\s*\|\|'
+  WHERE r.rest ~ '\|\|\s*[\w"$(]' OR r.rest ~ '[\w")\]]\s*\|\|' OR r.rest ~* '\mconcat(_ws)?\s*\([^)]*\w'
      OR (s.text ~* '\mformat\s*\(' AND s.text ~ '%(\d+\$)?-?\d*s' AND s.text !~* '::\s*reg|\mquote_')
   GROUP BY s.object
 $fn$;
