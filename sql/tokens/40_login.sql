@@ -7,7 +7,7 @@ role that made it is in force. Either ends when the token expires, and a transac
 back. The token''s organisation is recorded in insforge.memberships unless the transaction is read-only. Pass
 the token as a bind parameter: literals end up in logs. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. Errors:
 28000 with the failed check''s name first in the message (expired, unknown_issuer, revoked …), 22004 for NULL,
-22023 for another scope, 42501 within a security-restricted operation. Execute: everybody.';
+22023 for another scope, 22P05 for claims beyond ASCII in a database that is not UTF8, 42501 within a security-restricted operation. Execute: everybody.';
 COMMENT ON FUNCTION insforge.logout() IS
 'Ends the session''s login; nothing happens without one. VOLATILE, PARALLEL UNSAFE. No errors. Execute: everybody.';
 COMMENT ON FUNCTION insforge.identity() IS

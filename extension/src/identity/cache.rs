@@ -109,12 +109,21 @@ fn read_anew(setting: *const c_char) {
     let parsed = Claims::parse(setting.to_bytes());
     let malformed = matches!(parsed, Err(Unusable::NotJson));
     CACHED.0.subject.set(None);
-    *CACHED.0.claims.borrow_mut() = parsed.ok();
+    *CACHED.0.claims.borrow_mut() = parsed.ok().filter(can_be_spelt);
     *CACHED.0.key.borrow_mut() = Cow::Owned(setting.to_owned());
     // One warning per backend: a broken gateway would otherwise flood the log.
     if malformed && !CACHED.0.warned.replace(true) {
         warning!("request.jwt.claims is not JSON: this session has no identity");
     }
+}
+
+/// Whether the database's encoding spells these claims as JSON does. Of one that is not UTF-8 only ASCII is
+/// sure: the escape `\u00e9` would become the two bytes that are another user's "Ã©" in LATIN1.
+pub(crate) fn can_be_spelt(claims: &Claims) -> bool {
+    // SAFETY: reads a variable of the backend.
+    let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
+    let is_utf8 = u32::try_from(encoding).is_ok_and(|e| e == pg_sys::pg_enc::PG_UTF8);
+    is_utf8 || claims.is_ascii()
 }
 
 /// The local number of the running transaction: no two transactions of a backend share one.

@@ -8,4 +8,4 @@ mod subject;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 
-pub(crate) use cache::{Backend, current_transaction, with_claims};
+pub(crate) use cache::{Backend, can_be_spelt, current_transaction, with_claims};

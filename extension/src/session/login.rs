@@ -8,6 +8,7 @@ use super::refusal::Refusal;
 use super::setting::{Scope, put};
 use super::standing::outer_role;
 use super::state::State;
+use crate::identity::can_be_spelt;
 
 /// Verifies a token and keeps its identity; the user's id.
 pub(super) fn log_in(token: Option<&str>, scope: Option<&str>) -> Result<String, Refusal> {
@@ -23,6 +24,9 @@ pub(super) fn log_in(token: Option<&str>, scope: Option<&str>) -> Result<String,
         return Err(Refusal::Restricted);
     }
     let state = judge(token, scope)?;
+    if !state.claims().is_some_and(|claims| can_be_spelt(&claims)) {
+        return Err(Refusal::Encoding);
+    }
     let user_id = state.identity.user_id.clone();
     let text = serde_json::to_string(&state).map_err(|_| Refusal::Unkept)?;
     put(&CString::new(text).map_err(|_| Refusal::Unkept)?, scope);

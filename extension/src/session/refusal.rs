@@ -40,6 +40,9 @@ pub(super) enum Refusal {
     /// Too large for a setting, or a value that cannot be written as JSON.
     #[error("the identity cannot be kept")]
     Unkept,
+    /// Beyond ASCII, in a database that would spell it otherwise.
+    #[error("the token's claims go beyond ASCII, and the encoding of this database is not UTF8")]
+    Encoding,
     /// The query failed.
     #[error("insforge.providers cannot be read: {0}")]
     Query(#[from] pgrx::spi::SpiError),
@@ -51,6 +54,7 @@ impl Refusal {
             Refusal::Null => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Refusal::Scope => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Refusal::Restricted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Refusal::Encoding => PgSqlErrorCode::ERRCODE_UNTRANSLATABLE_CHARACTER,
             Refusal::Unkept | Refusal::Query(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
             _ => PgSqlErrorCode::ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
         }

@@ -13,7 +13,7 @@ use pgrx::{IntoDatum, PgMemoryContexts, pg_sys};
 pub(crate) use super::setting::decides;
 use super::setting::{generation, is_logged_in, value};
 use super::state::State;
-use crate::identity::{Backend, current_transaction};
+use crate::identity::{Backend, can_be_spelt, current_transaction};
 
 // Neither of them can raise an error.
 unsafe extern "C" {
@@ -131,7 +131,7 @@ fn read_anew() -> Option<Read> {
         role: state.role.map(pg_sys::Oid::from),
     };
     Some(Read {
-        claims: state.claims()?,
+        claims: state.claims().filter(can_be_spelt)?,
         term,
         state,
     })

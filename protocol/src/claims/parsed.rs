@@ -74,6 +74,11 @@ impl Claims {
         (!text.contains('\0') && !text.contains("\\u0000")).then_some(text)
     }
 
+    /// Whether every name and string is ASCII, which each encoding of a database spells alike.
+    pub fn is_ascii(&self) -> bool {
+        serde_json::to_string(&self.members).is_ok_and(|text| text.is_ascii())
+    }
+
     /// All claims as JSON text that `jsonb` accepts, or `None` if a string holds NUL.
     pub fn to_json(&self) -> Option<String> {
         let text = serde_json::to_string(&self.members).ok()?;
@@ -144,6 +149,14 @@ mod tests {
         for none in [&["n"][..], &["a", "x"], &["a", "b", "9"], &["f", "x"], &[]] {
             assert_eq!(c.text_at(none), None, "{none:?}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn escapes_are_looked_behind_for_characters_beyond_ascii() -> Result<(), Unusable> {
+        assert!(Claims::parse(br#"{"sub":"\u0061","o":["b"]}"#)?.is_ascii());
+        assert!(!Claims::parse(br#"{"sub":"\u00e9"}"#)?.is_ascii());
+        assert!(!Claims::parse(br#"{"sub":"a","o":["\u00e9"]}"#)?.is_ascii());
         Ok(())
     }
 

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use crate::rls_support::{Sandbox, Session};
+use insforge_tests::cluster::Template;
+
+use crate::rls_support::{Sandbox, Session, quote};
 
 /// The SQLSTATE with which a statement of `authenticated` ends.
 async fn as_authenticated(sandbox: &Sandbox, sql: &str) -> Result<String> {
@@ -225,4 +227,121 @@ async fn a_developer_who_may_not_become_a_role_is_told_so_instead_of_shown_a_clo
         "{refusal:?}"
     );
     Ok(())
+}
+
+#[tokio::test]
+async fn a_forged_comment_makes_no_helper_that_reads_what_the_tables_owner_may_not() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            r#"CREATE ROLE rls_forger; CREATE SCHEMA forged AUTHORIZATION rls_forger; CREATE SCHEMA vault;
+             CREATE TABLE vault.secrets (id text PRIMARY KEY, secret text, whose text);
+             ALTER TABLE vault.secrets ENABLE ROW LEVEL SECURITY;
+             SET ROLE rls_forger; CREATE TABLE forged.bait (id text PRIMARY KEY, user_id text, org_id text);
+             CREATE POLICY x ON forged.bait FOR SELECT TO authenticated USING (true);
+             COMMENT ON POLICY x ON forged.bait IS E'insforge: x\n{"slot": "table", "template": "shared", "options":
+               {"acl": "vault.secrets", "acl_key": "secret", "acl_user": "whose"}, "ddl": "x", "table": {}}';
+             RESET ROLE"#,
+        )
+        .await?;
+    let call = "SELECT insforge.create_policies('forged.bait', 'tenant_fence')";
+    assert_eq!(sandbox.refusal(call).await?.code, "42501");
+    let helpers = "SELECT count(*) FROM pg_proc WHERE proname = 'bait_shared_ids'";
+    assert_eq!(sandbox.one(helpers).await?, "0");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_forged_comment_does_not_have_a_table_rewritten_by_whoever_calls() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            r#"CREATE TABLE bait (id int PRIMARY KEY, user_id uuid, org_id text);
+             CREATE POLICY x ON bait FOR SELECT TO authenticated USING (true);
+             COMMENT ON POLICY x ON bait IS E'insforge: x\n{"slot": "table", "template": "owner",
+               "options": {"mend": true}, "ddl": "x", "table": {}}'"#,
+        )
+        .await?;
+    let refusal = sandbox
+        .refusal("SELECT insforge.create_policies('bait', 'tenant_fence')")
+        .await?;
+    assert_eq!(refusal.code, "42804");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_default_that_draws_from_anothers_sequence_does_not_open_that_sequence() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    sandbox
+        .run(
+            "CREATE ROLE rls_drawer; CREATE SCHEMA drawing AUTHORIZATION rls_drawer;
+             CREATE SCHEMA vault; CREATE SEQUENCE vault.numbers;
+             DO $$ BEGIN
+               EXECUTE format('SET ROLE rls_drawer; CREATE TABLE drawing.bait (user_id text,
+                 id bigint DEFAULT nextval(%L::regclass)); RESET ROLE', 'vault.numbers'::regclass::oid);
+             END $$",
+        )
+        .await?;
+    sandbox.create("drawing.bait", "owner", "{}").await?;
+    let open = "SELECT has_sequence_privilege('authenticated', 'vault.numbers', 'USAGE')";
+    assert_eq!(sandbox.one(open).await?, "f");
+    Ok(())
+}
+
+#[tokio::test]
+async fn ids_that_a_databases_encoding_spells_otherwise_stand_for_nobody() -> Result<()> {
+    let sandbox = Sandbox::insforge().await?;
+    let name = format!("{}_latin1", sandbox.db.name);
+    sandbox
+        .run(&format!(
+            "CREATE DATABASE \"{name}\" ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        ))
+        .await?;
+    let url = sandbox.db.url().replace(&sandbox.db.name, &name);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    let latin1 = Session { client };
+    latin1.run("CREATE EXTENSION insforge_integrations").await?;
+    for (claims, id) in [
+        (r#"{"sub":"cafe"}"#, "cafe"),
+        (r#"{"sub":"caf\u0065"}"#, "cafe"),
+        // As LATIN1 spells it, these are the bytes that UTF-8 has for the next one.
+        (r#"{"sub":"cafÃ©"}"#, ""),
+        (r#"{"sub":"caf\u00e9"}"#, ""),
+        (r#"{"sub":"café"}"#, ""),
+    ] {
+        let ask = format!(
+            "SELECT set_config('request.jwt.claims', {}, false); SELECT insforge.requesting_user_id()",
+            quote(claims)
+        );
+        assert_eq!(latin1.one(&ask).await?, id, "{claims}");
+    }
+    drop(latin1);
+    sandbox
+        .run(&format!("DROP DATABASE \"{name}\" WITH (FORCE)"))
+        .await
+}
+
+#[tokio::test]
+async fn creating_the_extension_runs_nobody_elses_operators_and_functions() -> Result<()> {
+    let sandbox = Sandbox::of(Template::InsForge).await?;
+    for (operator, result) in [("||", "text"), ("=", "boolean"), ("<>", "boolean")] {
+        for (left, right) in [
+            ("text", "regprocedure"),
+            ("text", "regclass"),
+            ("text", "name"),
+            ("oid", "regprocedure"),
+            ("name", "text"),
+        ] {
+            let name = format!("public.trap_{result}({left}, {right})");
+            sandbox
+                .run(&format!(
+                    "CREATE OR REPLACE FUNCTION {name} RETURNS {result} LANGUAGE plpgsql
+                     AS $$ BEGIN RAISE 'run as %', current_user; END $$;
+                     CREATE OPERATOR public.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = public.trap_{result})"
+                ))
+                .await?;
+        }
+    }
+    sandbox.run("CREATE EXTENSION insforge_integrations").await
 }
