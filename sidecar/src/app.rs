@@ -21,7 +21,7 @@ use crate::health::Health;
 use crate::http::{self, Probes};
 use crate::metrics::{Gauges, Metrics};
 use crate::outlook::Outlook;
-use crate::selling::Verifier;
+use crate::selling::{Outcomes, Verifier};
 use crate::selling::stock::Unsold;
 use crate::shutdown::Signals;
 use crate::tasks::{Service, TaskGroup};
@@ -105,6 +105,8 @@ pub struct App {
     /// Connections for statements that nothing depends on being quick; made when first needed.
     work: Option<Pool>,
     bell: Arc<Bell>,
+    /// Who waits here for which payment.
+    outcomes: Arc<Outcomes>,
     verifier: Option<Verifier>,
     core: Option<Arc<Core>>,
     /// Stopped before payments in flight are waited for.
@@ -149,6 +151,7 @@ impl App {
             connections: TaskGroup::default(),
             work: None,
             bell: Arc::default(),
+            outcomes: Arc::default(),
             verifier: None,
             core: None,
             intake: Vec::new(),
@@ -224,11 +227,8 @@ impl App {
         self.verifier = Some(Verifier::new(facilitator.clone(), limiter.clone()));
         let gate = Arc::new(Gate::new(self.health.clone()));
         let flights = Arc::new(Flights::default());
-        let recorder = Arc::new(Recorder::new(
-            ledger.clone(),
-            self.metrics.clone(),
-            settings.batch,
-        ));
+        let recorder = Recorder::new(ledger.clone(), self.metrics.clone(), settings.batch);
+        let recorder = Arc::new(recorder.telling(self.outcomes.clone()));
         let core = Core::new(Parts {
             ledger: ledger.clone(),
             facilitator: facilitator.clone(),

@@ -15,12 +15,14 @@ use crate::selling::facilitator_api::{FacilitatorApi, Terms};
 use crate::selling::gateway::{Face, Gateway};
 use crate::selling::serve::{Handler, Limits, serve};
 use crate::selling::stock::Stock;
-use crate::selling::{Book, Outcomes, Till, Verifier};
+use crate::selling::{Book, Till, Verifier};
 use crate::tasks::Service;
 
 /// Bytes of a request's head: a payment of 16 KiB in two headers would be refused anyway, and browsers send
 /// cookies.
 const HEAD_BYTES: usize = 48 * 1024;
+/// Time for a middleware to take the next piece of an answer, which is small.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for answers under way when the sidecar stops.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -40,7 +42,7 @@ impl App {
         let connector = Connector::new(database, "outcomes")?;
         let worker = self.settings.settler.worker.clone();
         let book: Arc<dyn Book> = Arc::new(PgBook::new(self.pool("selling", size, limit)?, worker));
-        let outcomes = Arc::new(Outcomes::default());
+        let outcomes = self.outcomes.clone();
         let bell = self.settings.settler.enabled.then(|| self.bell.clone());
         let till = Till::new(book.clone(), outcomes.clone(), self.verifier()?, bell);
         let recipient = self.settings.payment_recipient.clone();
@@ -76,11 +78,13 @@ impl App {
             wait: settings.wait,
             replay: settings.replay,
             verify_remote: settings.verify_remote,
+            body_timeout: settings.head_timeout,
         };
         let api = Arc::new(FacilitatorApi::new(terms, till.clone(), self.metrics.clone()));
         let limits = Limits {
-            connections: 1024,
-            head_timeout: Duration::from_secs(10),
+            connections: settings.connections,
+            head_timeout: settings.head_timeout,
+            write_timeout: WRITE_TIMEOUT,
             head_bytes: HEAD_BYTES,
             grace: GRACE,
         };
@@ -109,6 +113,7 @@ impl App {
         let limits = Limits {
             connections: settings.connections,
             head_timeout: settings.head_timeout,
+            write_timeout: settings.write_timeout,
             head_bytes: HEAD_BYTES,
             grace: GRACE,
         };

@@ -23,6 +23,7 @@ use crate::tokens::{
 const SERVER: serve::Limits = serve::Limits {
     connections: 1024,
     head_timeout: Duration::from_secs(10),
+    write_timeout: Duration::from_secs(30),
     head_bytes: 2 * MAX_TOKEN_BYTES,
     grace: Duration::from_secs(5),
 };

@@ -41,6 +41,10 @@ pub struct FacilitatorApiSettings {
     pub replay: Duration,
     /// Whether `/verify` asks OKX about every payment.
     pub verify_remote: bool,
+    /// Connections at once.
+    pub connections: usize,
+    /// Time for a request's head, and again for its body.
+    pub head_timeout: Duration,
 }
 
 /// `[gateway]`
@@ -56,6 +60,8 @@ pub struct GatewaySettings {
     pub connections: usize,
     /// Time for a request's head.
     pub head_timeout: Duration,
+    /// Time for a client to take the next piece of an answer.
+    pub write_timeout: Duration,
     /// What is served.
     pub routes: Vec<RouteSettings>,
 }
@@ -94,6 +100,10 @@ impl Reader<'_> {
             wait: self.read(&FACILITATOR_WAIT, |v| parse::duration(v, MS(10)..=SECS(120))),
             replay: self.read(&FACILITATOR_REPLAY, |v| parse::duration(v, MS(0)..=SECS(3600))),
             verify_remote: self.read(&FACILITATOR_VERIFY_REMOTE, parse::switch),
+            connections: self.read(&FACILITATOR_CONNECTIONS, |v| parse::whole(v, 1..=100_000)),
+            head_timeout: self.read(&FACILITATOR_HEAD_TIMEOUT, |v| {
+                parse::duration(v, MS(100)..=SECS(120))
+            }),
         })
     }
 
@@ -127,6 +137,9 @@ impl Reader<'_> {
             allow_origin: self.optional(&GATEWAY_ALLOW_ORIGIN, origin),
             connections: self.read(&GATEWAY_CONNECTIONS, |v| parse::whole(v, 1..=100_000)),
             head_timeout: self.read(&GATEWAY_HEAD_TIMEOUT, |v| parse::duration(v, MS(100)..=SECS(120))),
+            write_timeout: self.read(&GATEWAY_WRITE_TIMEOUT, |v| {
+                parse::duration(v, MS(100)..=SECS(600))
+            }),
             routes,
         })
     }

@@ -162,6 +162,10 @@ options! {
         "How long a payment verifies again after its success was first told, so that an answer lost on the way can be fetched again.";
     FACILITATOR_VERIFY_REMOTE: "facilitator.verify_remote", "INSFORGE_SIDECAR_FACILITATOR_VERIFY_REMOTE", Some("false"), "`true` or `false`", SHOWN,
         "Whether `/verify` asks OKX about every payment, balance included, and not only about signatures that cannot be checked offline. Counts against `okx.requests_per_second`.";
+    FACILITATOR_CONNECTIONS: "facilitator.max_connections", "INSFORGE_SIDECAR_FACILITATOR_MAX_CONNECTIONS", Some("1024"), "whole number, 1 to 100000", SHOWN,
+        "Connections at once; one more is answered 503.";
+    FACILITATOR_HEAD_TIMEOUT: "facilitator.head_timeout", "INSFORGE_SIDECAR_FACILITATOR_HEAD_TIMEOUT", Some("10s"), "duration, 100ms to 2m", SHOWN,
+        "Time for a request's head, the same again for its body, and for idling between two requests.";
     GATEWAY_LISTEN: "gateway.listen", "INSFORGE_SIDECAR_GATEWAY_LISTEN", Some("off"), "address and port, or `off`", SHOWN,
         "Listener of the gateway, which sells the endpoints of `gateway.route`.";
     GATEWAY_PUBLIC_URL: "gateway.public_url", "INSFORGE_SIDECAR_GATEWAY_PUBLIC_URL", None, "URL", SHOWN,
@@ -172,6 +176,8 @@ options! {
         "Connections at once; one more is answered 503.";
     GATEWAY_HEAD_TIMEOUT: "gateway.head_timeout", "INSFORGE_SIDECAR_GATEWAY_HEAD_TIMEOUT", Some("10s"), "duration, 100ms to 2m", SHOWN,
         "Time for a request's head, and for idling between two requests.";
+    GATEWAY_WRITE_TIMEOUT: "gateway.write_timeout", "INSFORGE_SIDECAR_GATEWAY_WRITE_TIMEOUT", Some("30s"), "duration, 100ms to 10m", SHOWN,
+        "How long a client may leave the next piece of an answer untaken; then it is cut off.";
     GATEWAY_ROUTES: "gateway.route", "INSFORGE_SIDECAR_GATEWAY_ROUTES", None, "tables `[[gateway.route]]`, or a JSON array", SHOWN,
         "What is served, and for how much: docs/selling.md.";
     HTTP_LISTEN: "http.listen", "INSFORGE_SIDECAR_LISTEN", Some("127.0.0.1:9464"), "address and port, or `off`", SHOWN,

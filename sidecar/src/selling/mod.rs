@@ -7,6 +7,7 @@ pub mod facilitator_api;
 pub(crate) mod fake;
 pub mod gateway;
 mod outcomes;
+mod patient;
 pub mod serve;
 pub mod stock;
 mod till;

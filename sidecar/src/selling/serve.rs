@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
+use super::patient::Patient;
+
 /// A body on its way out.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -31,6 +33,8 @@ pub struct Limits {
     pub connections: usize,
     /// Time for a request's head, and for idling between two requests.
     pub head_timeout: Duration,
+    /// Time for a client to take the next piece of an answer.
+    pub write_timeout: Duration,
     /// Bytes of a request's head; more is answered 431.
     pub head_bytes: usize,
     /// Time for answers under way when the server stops.
@@ -111,7 +115,7 @@ async fn connection<H: Handler>(
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.head_bytes)
         .max_headers(MAX_FIELDS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_timeout)), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
@@ -151,6 +155,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         connections: 1,
         head_timeout: Duration::from_millis(200),
+        write_timeout: Duration::from_secs(10),
         head_bytes: 8192,
         grace: Duration::from_secs(5),
     };

@@ -109,6 +109,17 @@ impl Stock {
         AllowList::new(facilitator.payees.clone(), &tokens, &facilitator.prices).map(Some)
     }
 
+    /// Forgets answers that were kept long enough, however many: a batch at a time.
+    async fn forget(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.book.purge().await {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return tracing::debug!(%error, "kept answers could not be purged"),
+            }
+        }
+    }
+
     /// Asks the database, fills, and says how long to leave it alone.
     async fn restock(&self, was_whole: &mut bool) -> Duration {
         let vouched = match self.book.vouched().await {
@@ -141,9 +152,7 @@ impl Part for Stock {
         let mut whole = true;
         while !stop.is_cancelled() {
             let pause = self.restock(&mut whole).await;
-            if let Err(error) = self.book.purge().await {
-                tracing::debug!(%error, "kept answers could not be purged");
-            }
+            self.forget(&stop).await;
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(pause) => {}
@@ -172,6 +181,8 @@ mod tests {
             wait: Duration::ZERO,
             replay: Duration::ZERO,
             verify_remote: false,
+            connections: 1,
+            head_timeout: Duration::ZERO,
         };
         let settings = SellingSettings {
             facilitator: Some(facilitator),

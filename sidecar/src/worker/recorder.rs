@@ -2,12 +2,14 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use insforge_protocol::ledger::Status;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use crate::metrics::Metrics;
+use crate::selling::{Change, Outcomes};
 use crate::settle::{Ledger, LedgerError, Recorded, Report, backoff};
 use crate::tasks::Part;
 
@@ -47,6 +49,8 @@ pub struct Recorder {
     ledger: Arc<dyn Ledger>,
     metrics: Arc<Metrics>,
     batch: usize,
+    /// Those of this process who wait for a payment are told at once; others hear the database.
+    outcomes: Option<Arc<Outcomes>>,
     sender: mpsc::UnboundedSender<Item>,
     receiver: Mutex<mpsc::UnboundedReceiver<Item>>,
 }
@@ -59,8 +63,34 @@ impl Recorder {
             ledger,
             metrics,
             batch,
+            outcomes: None,
             sender,
             receiver: Mutex::new(receiver),
+        }
+    }
+
+    /// Tells those who wait for a payment in this process once it is settled.
+    #[must_use]
+    pub fn telling(mut self, outcomes: Arc<Outcomes>) -> Self {
+        self.outcomes = Some(outcomes);
+        self
+    }
+
+    /// Tells what was written. Only what the row says as well: a hash that is not here is there.
+    fn tell(&self, batch: &[Item], rows: &[Recorded]) {
+        let Some(outcomes) = &self.outcomes else { return };
+        for row in rows
+            .iter()
+            .filter(|row| row.applied && row.status == Status::Settled.as_str())
+        {
+            let item = batch.iter().find(|item| item.report.id == row.id);
+            if let Some(hash) = item.and_then(|item| item.report.tx_hash.as_ref()) {
+                outcomes.publish(Change {
+                    id: row.id,
+                    status: Status::Settled,
+                    tx_hash: Some(hash.to_ascii_lowercase()),
+                });
+            }
         }
     }
 
@@ -78,7 +108,10 @@ impl Recorder {
         let mut tries = 0;
         loop {
             match self.ledger.finish(&reports).await {
-                Ok(rows) => return reply_all(batch, &rows, tries > 0),
+                Ok(rows) => {
+                    self.tell(&batch, &rows);
+                    return reply_all(batch, &rows, tries > 0);
+                }
                 Err(LedgerError::Refused(why)) if batch.len() == 1 => return refuse(batch, &why),
                 Err(LedgerError::Refused(why)) => {
                     // One bad outcome must not hold up the others.

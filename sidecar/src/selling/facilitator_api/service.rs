@@ -26,8 +26,6 @@ use crate::selling::{BookError, How, Sale, Till, Verdict};
 
 /// Longest body of a request: two messages of at most 16 KiB each, and room.
 const BODY_CAP: usize = 64 * 1024;
-/// Time for a body to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the operator laid down.
 pub struct Terms {
@@ -41,6 +39,8 @@ pub struct Terms {
     pub replay: Duration,
     /// Whether `/verify` asks the facilitator behind us about every payment.
     pub verify_remote: bool,
+    /// Time for a request's body to arrive.
+    pub body_timeout: Duration,
 }
 
 /// The API.
@@ -78,11 +78,11 @@ impl FacilitatorApi {
         };
         let (status, body) = match (request.method(), request.uri().path()) {
             (&Method::GET, "/supported") => (StatusCode::OK, supported(allow.networks())),
-            (&Method::POST, "/verify") => match read_body(request.into_body()).await {
+            (&Method::POST, "/verify") => match self.read_body(request.into_body()).await {
                 Ok(body) => self.verify(&allow, &body).await,
                 Err(refused) => refused,
             },
-            (&Method::POST, "/settle") => match read_body(request.into_body()).await {
+            (&Method::POST, "/settle") => match self.read_body(request.into_body()).await {
                 Ok(body) => self.settle(&allow, &body).await,
                 Err(refused) => refused,
             },
@@ -99,6 +99,23 @@ impl FacilitatorApi {
             self.metrics.facilitator_answer(kind);
         }
         respond(status, &body)
+    }
+
+    async fn read_body(&self, body: Incoming) -> Result<Value, Answered> {
+        let refuse = |status, error: &str| Err((status, json!({ "error": error })));
+        let read = timeout(self.terms.body_timeout, Limited::new(body, BODY_CAP).collect()).await;
+        let bytes = match read {
+            Ok(Ok(collected)) => collected.to_bytes(),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB");
+            }
+            Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "the body broke off"),
+            Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(body @ Value::Object(_)) => Ok(body),
+            _ => refuse(StatusCode::BAD_REQUEST, "the body is not a JSON object"),
+        }
     }
 
     async fn verify(&self, allow: &AllowList, body: &Value) -> Answered {
@@ -214,23 +231,6 @@ fn read(allow: &AllowList, body: &Value) -> Result<Asked, (Version, String, Stri
 impl Handler for FacilitatorApi {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         self.answer(request, peer).await
-    }
-}
-
-async fn read_body(body: Incoming) -> Result<Value, Answered> {
-    let refuse = |status, error: &str| Err((status, json!({ "error": error })));
-    let read = timeout(BODY_TIMEOUT, Limited::new(body, BODY_CAP).collect()).await;
-    let bytes = match read {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB");
-        }
-        Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "the body broke off"),
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
-    };
-    match serde_json::from_slice(&bytes) {
-        Ok(body @ Value::Object(_)) => Ok(body),
-        _ => refuse(StatusCode::BAD_REQUEST, "the body is not a JSON object"),
     }
 }
 

@@ -34,6 +34,7 @@ async fn served(book: &Arc<FakeBook>, wait: Duration) -> SocketAddr {
         wait,
         replay: Duration::from_secs(60),
         verify_remote: false,
+        body_timeout: Duration::from_secs(5),
     };
     let verifier = Verifier::new(Arc::new(Mock), Arc::new(Limiter::new(0.0, 1)));
     let till = Till::new(book.clone() as Arc<dyn Book>, book.outcomes(), verifier, None);
@@ -41,6 +42,7 @@ async fn served(book: &Arc<FakeBook>, wait: Duration) -> SocketAddr {
     let limits = Limits {
         connections: 100,
         head_timeout: Duration::from_secs(5),
+        write_timeout: Duration::from_secs(5),
         head_bytes: 32 * 1024,
         grace: Duration::from_secs(5),
     };

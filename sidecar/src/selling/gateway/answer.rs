@@ -119,13 +119,26 @@ pub(super) fn unavailable(error: &str, after: std::time::Duration) -> Response<B
 
 /// The payment has bought what it can buy.
 pub(super) fn used(voice: &Voice, sale: &Sale) -> Response<Body> {
+    conflict(
+        voice,
+        sale,
+        "this payment was used, and the answer it bought is not kept any more",
+    )
+}
+
+/// What the payment bought is kept for somebody else.
+pub(super) fn anothers(voice: &Voice, sale: &Sale) -> Response<Body> {
+    conflict(
+        voice,
+        sale,
+        "this payment was used with other credentials (Authorization, Cookie, payment-identifier), and what it bought is for those",
+    )
+}
+
+fn conflict(voice: &Voice, sale: &Sale, error: &str) -> Response<Body> {
     let mut response = json_answer(
         StatusCode::CONFLICT,
-        &json!({
-            "error": "this payment was used, and the answer it bought is not kept any more",
-            "reason": "already_used",
-            "payment": sale.id.to_string(),
-        }),
+        &json!({ "error": error, "reason": "already_used", "payment": sale.id.to_string() }),
     );
     voice.tell_settled(response.headers_mut(), sale);
     of_kind("used", response)

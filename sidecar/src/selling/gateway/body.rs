@@ -123,7 +123,8 @@ where
     BodyExt::boxed_unsync(StreamBody::new(frames.boxed()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes
         .iter()

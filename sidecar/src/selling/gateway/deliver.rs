@@ -13,6 +13,7 @@ use tokio::sync::oneshot::Sender;
 use tokio::time::Instant;
 
 use super::answer::{self, full, json_answer, of_kind};
+use super::asker::ASKER;
 use super::body::{Taken, passing};
 use super::claim::Claim;
 use super::decide::{Next, next};
@@ -94,7 +95,7 @@ impl Gateway {
         let mut response = good(purchase, sale, &found.parts);
         let mut recorded = Answer {
             status: found.parts.status.as_u16(),
-            headers: listed(&to_client(&found.parts.headers)),
+            headers: listed(purchase, &to_client(&found.parts.headers)),
             body: Some(Vec::new()),
             keep: sold.keep_answer_for,
             delivered: true,
@@ -160,7 +161,7 @@ impl Gateway {
             Held::Whole(bytes) => {
                 let recorded = Answer {
                     status: parts.status.as_u16(),
-                    headers: listed(&to_client(&parts.headers)),
+                    headers: listed(&purchase, &to_client(&parts.headers)),
                     body: Some(bytes.clone()),
                     keep,
                     delivered: false,
@@ -276,11 +277,16 @@ fn unsettled(purchase: &Purchase, sale: &Sale) -> Response<Body> {
     }
 }
 
-/// Headers as they are kept: the length is counted anew, and what is no text cannot be kept.
-fn listed(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
+/// Headers as they are kept, with whose answer it is: the length is counted anew, and what is no text cannot
+/// be kept.
+fn listed(purchase: &Purchase, headers: &HeaderMap) -> Vec<(String, String)> {
+    let asker = purchase
+        .asker
+        .iter()
+        .map(|asker| (ASKER.to_owned(), asker.clone()));
+    let headers = headers
         .iter()
         .filter(|(name, _)| *name != http::header::CONTENT_LENGTH)
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+    asker.chain(headers).collect()
 }

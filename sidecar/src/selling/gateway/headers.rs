@@ -41,7 +41,7 @@ const HOP_BY_HOP: [HeaderName; 10] = [
 
 /// Headers with which a client could make an upstream serve another method or path than the one paid for,
 /// or believe that it was paid.
-const MISLEADING: [HeaderName; 10] = [
+const MISLEADING: [HeaderName; 14] = [
     PAYMENT_SIGNATURE,
     X_PAYMENT,
     X402_PAYER,
@@ -51,8 +51,25 @@ const MISLEADING: [HeaderName; 10] = [
     HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-method-override"),
     HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-original-uri"),
     HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-forwarded-uri"),
+    HeaderName::from_static("x-forwarded-method"),
+    X_FORWARDED_HOST,
 ];
+
+/// Caches that obey a header of their own before `Cache-Control` (RFC 9213, and what came before it).
+const CACHES: [HeaderName; 6] = [
+    HeaderName::from_static("cdn-cache-control"),
+    HeaderName::from_static("cloudflare-cdn-cache-control"),
+    HeaderName::from_static("surrogate-control"),
+    HeaderName::from_static("x-accel-expires"),
+    HeaderName::from_static("expires"),
+    HeaderName::from_static("pragma"),
+];
+
+/// The rest of what we say, or pass on in one form only.
+const FORWARDED: [HeaderName; 3] = [X_FORWARDED_FOR, CONTENT_LENGTH, HOST];
 
 /// Headers of an upstream's answer that only we may set, and the one by which a handler speaks to an x402
 /// middleware.
@@ -77,6 +94,9 @@ pub(super) struct Paid<'a> {
 pub(super) fn to_upstream(client: &HeaderMap, peer: IpAddr, paid: Option<&Paid<'_>>) -> HeaderMap {
     let mut headers = end_to_end(client);
     for name in &MISLEADING {
+        headers.remove(name);
+    }
+    for name in look_alikes(&headers) {
         headers.remove(name);
     }
     // The length is counted anew from the body that goes on; two opinions on it are how requests are smuggled.
@@ -106,17 +126,38 @@ pub(super) fn to_client(upstream: &HeaderMap) -> HeaderMap {
     for name in &OURS {
         headers.remove(name);
     }
+    // Chunks were what counted; the length beside them is somebody's guess.
+    if upstream.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     headers
 }
 
 /// Marks an answer that was sold, or asks for a payment: no cache may give it to somebody else, and
 /// browsers may read the payment's headers.
 pub(super) fn mark_sold(headers: &mut HeaderMap) {
+    for name in &CACHES {
+        headers.remove(name);
+    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.append(
         ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE"),
     );
+}
+
+/// Names that a gateway interface cannot tell from one of those above: CGI, WSGI and PHP turn `-` and `_`
+/// into the same letter, and `X402_Payer` would be `x402-payer` to them.
+fn look_alikes(headers: &HeaderMap) -> Vec<HeaderName> {
+    let is_guarded = |plain: &str| {
+        let lists: [&[HeaderName]; 3] = [&HOP_BY_HOP, &MISLEADING, &FORWARDED];
+        lists.into_iter().flatten().any(|guarded| guarded == plain)
+    };
+    let underscored = headers.keys().filter(|name| name.as_str().contains('_'));
+    underscored
+        .filter(|name| is_guarded(&name.as_str().replace('_', "-")))
+        .cloned()
+        .collect()
 }
 
 /// Without the headers that are for the next hop only, those named in `Connection` among them.
@@ -217,6 +258,57 @@ mod tests {
     }
 
     #[test]
+    fn a_client_cannot_say_it_in_letters_that_some_servers_read_alike() {
+        let sent = forwarded(&[
+            ("x402_payer", "0xme"),
+            ("x402-payment_id", "1"),
+            ("payment_signature", "abc"),
+            ("x_http_method_override", "DELETE"),
+            ("x_forwarded_for", "127.0.0.1"),
+            ("x_forwarded_host", "evil"),
+            ("transfer_encoding", "chunked"),
+            ("content_length", "5"),
+            ("my_own", "stays"),
+        ]);
+        let mut left: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["my_own", "x-forwarded-for"]);
+        assert_eq!(sent["x-forwarded-for"], "10.0.0.7");
+    }
+
+    #[test]
+    fn what_connection_names_cannot_take_away_what_we_say() {
+        let client = headers(&[
+            (
+                "connection",
+                "x402-payer, x-forwarded-for, x-forwarded-host, host",
+            ),
+            ("host", "api.example.com"),
+            ("x-forwarded-host", "evil"),
+        ]);
+        let paid = Paid {
+            payer: "0xf3",
+            id: "7".into(),
+            transaction: None,
+        };
+        let sent = to_upstream(&client, PEER, Some(&paid));
+        assert_eq!(
+            (&sent["x402-payer"], &sent["x-forwarded-for"]),
+            (&"0xf3".parse().unwrap(), &"10.0.0.7".parse().unwrap())
+        );
+        assert!(!sent.contains_key("x-forwarded-host"));
+    }
+
+    #[test]
+    fn a_length_beside_chunks_is_not_told_to_the_client() {
+        let answered = to_client(&headers(&[
+            ("transfer-encoding", "chunked"),
+            ("content-length", "5"),
+        ]));
+        assert!(answered.is_empty(), "{answered:?}");
+    }
+
+    #[test]
     fn the_client_and_its_host_are_named_to_the_upstream() {
         let sent = forwarded(&[("host", "api.example.com"), ("x-forwarded-for", "1.2.3.4")]);
         assert_eq!(sent["x-forwarded-host"], "api.example.com");
@@ -244,10 +336,18 @@ mod tests {
     fn a_sold_answer_is_not_cached_and_keeps_what_the_upstream_exposes() {
         let mut answered = headers(&[
             ("cache-control", "public"),
+            ("cdn-cache-control", "max-age=600"),
+            ("surrogate-control", "max-age=600"),
+            ("expires", "Thu, 01 Jan 2099 00:00:00 GMT"),
             ("access-control-expose-headers", "x-own"),
         ]);
         mark_sold(&mut answered);
         assert_eq!(answered["cache-control"], "no-store");
+        assert_eq!(
+            answered.keys().count(),
+            2,
+            "no cache has a rule of its own: {answered:?}"
+        );
         let exposed: Vec<_> = answered.get_all(ACCESS_CONTROL_EXPOSE_HEADERS).iter().collect();
         assert_eq!(exposed.len(), 2);
     }

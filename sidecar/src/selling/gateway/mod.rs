@@ -2,6 +2,7 @@
 //! answer that was lost can be fetched again with the same payment.
 
 mod answer;
+mod asker;
 mod body;
 mod catalog;
 mod claim;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::answer::{self, Voice, of_kind, problem};
+use super::asker;
 use super::body::{self, NotTaken, Taken};
 use super::catalog::{Admission, Route, Sold};
 use super::claim::Claim;
@@ -36,6 +37,8 @@ pub(super) struct Purchase {
     pub(super) asked: Asked,
     pub(super) voice: Voice,
     pub(super) deadline: Instant,
+    /// What tells the buyer from others who send the same payment.
+    pub(super) asker: Option<String>,
 }
 
 impl Purchase {
@@ -84,6 +87,7 @@ impl Gateway {
             message,
             in_v1_header,
         } = sent;
+        let asker = asker::of(&asked.headers, &message);
         let entry = Entry {
             payment: message,
             requirements: requirements.raw.clone(),
@@ -105,6 +109,7 @@ impl Gateway {
                 payer: lower(payment.authorization.from),
             },
             deadline: Instant::now() + sold.settle_wait,
+            asker,
             asked,
         };
         match self.till.record(entry, &payment, requirements, how).await {
@@ -192,6 +197,9 @@ impl Gateway {
         let Some(kept) = kept else {
             return answer::used(&purchase.voice, sale);
         };
+        if !asker::may_have(&kept.headers, purchase.asker.as_deref()) {
+            return answer::anothers(&purchase.voice, sale);
+        }
         if let Err(error) = self.till.book().mark_delivered(sale.id).await {
             warn!(payment = %sale.id, %error, "a delivery could not be noted");
         }

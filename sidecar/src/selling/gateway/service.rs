@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ALLOW,
-    CONTENT_LENGTH, HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONNECTION,
+    CONTENT_LENGTH, HOST, ORIGIN, TRANSFER_ENCODING, VARY,
 };
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 
@@ -84,6 +84,9 @@ impl Gateway {
     }
 
     async fn answer(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        if !names_one_host(&request) {
+            return problem(StatusCode::BAD_REQUEST, "the request must name one host");
+        }
         let Ok(path) = SafePath::read(request.uri().path()) else {
             return problem(StatusCode::BAD_REQUEST, &super::path::Ambiguous.to_string());
         };
@@ -228,10 +231,29 @@ impl Gateway {
 
 impl Handler for Gateway {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let response = self.answer(request, peer).await;
+        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let mut response = self.answer(request, peer).await;
+        if chunked {
+            // A proxy in front that counted by a length beside the chunks would take what follows for the
+            // body, and we for another request (RFC 9112 §6.3). The parser drops the length, so this is for all.
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let kind = response.extensions().get::<Kind>().map_or("free", |kind| kind.0);
         self.metrics.gateway_answer(kind);
         response
+    }
+}
+
+/// Two hosts, or none where there must be one, are how two programs come to serve two different things
+/// (RFC 9112 §3.2).
+fn names_one_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => true,
+        (None, None) => request.version() < Version::HTTP_11,
+        (_, Some(_)) => false,
     }
 }
 

@@ -88,6 +88,11 @@ impl Upstreams {
         *request.uri_mut() = uri;
         *request.headers_mut() = ask.headers;
         match timeout(patience, self.client.request(request)).await {
+            // Nobody asked for another protocol: what follows would be no answer.
+            Ok(Ok(answer)) if answer.status().is_informational() => {
+                tracing::warn!(upstream = %upstream.authority, status = %answer.status(), "an upstream did not answer");
+                Err(Failed::Broken)
+            }
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 tracing::warn!(upstream = %upstream.authority, error = %Causes(&error), "an upstream failed");

@@ -23,6 +23,7 @@ async fn served() -> (Client, String) {
     let limits = Limits {
         connections: 16,
         head_timeout: Duration::from_secs(5),
+        write_timeout: Duration::from_secs(5),
         head_bytes: 2 * MAX_TOKEN_BYTES,
         grace: Duration::from_secs(1),
     };

@@ -1,12 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use insforge_protocol::ledger::Status;
 use tokio::time::{advance, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::fake::FakeLedger;
 use super::{Recorder, SECOND, Written, with};
+use crate::selling::Outcomes;
 use crate::settle::{Lease, Ledger, Report};
 use crate::tasks::Part;
 
@@ -37,6 +39,26 @@ async fn write_all(recorder: &Recorder, count: u128) -> Vec<Written> {
         ..report(n)
     });
     futures_util::future::join_all(reports.map(|report| recorder.write(report))).await
+}
+
+#[tokio::test]
+async fn those_who_wait_here_hear_of_a_settlement_when_it_is_written() {
+    let ledger = with(2);
+    ledger.claim(2).await.unwrap();
+    let outcomes = Arc::<Outcomes>::default();
+    let recorder = Recorder::new(ledger, Arc::default(), 100).telling(outcomes.clone());
+    let recorder = Arc::new(recorder);
+    let running = recorder.clone();
+    tokio::spawn(async move { running.run(CancellationToken::new()).await });
+    let mut ticket = outcomes.wait_for(Uuid::from_u128(1));
+    recorder
+        .write(Report {
+            tx_hash: Some("0xAB".to_owned()),
+            ..report(1)
+        })
+        .await;
+    let heard = tokio::time::timeout(10 * SECOND, ticket.changed()).await.unwrap();
+    assert_eq!((heard.status, heard.tx_hash.as_deref()), (Status::Settled, Some("0xab")));
 }
 
 #[tokio::test(start_paused = true)]

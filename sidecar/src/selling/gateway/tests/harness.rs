@@ -25,6 +25,7 @@ use crate::tasks::TaskGroup;
 pub(super) const LIMITS: Limits = Limits {
     connections: 500,
     head_timeout: Duration::from_secs(1),
+    write_timeout: Duration::from_secs(10),
     head_bytes: 32 * 1024,
     grace: Duration::from_secs(5),
 };
