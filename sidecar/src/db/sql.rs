@@ -1,11 +1,23 @@
 //! Every statement of the sidecar. Tables are written by the extension's functions only, which check
 //! leases and moves; names are qualified, so that no `search_path` can change their meaning.
 
-/// Claims a batch: `FOR UPDATE SKIP LOCKED`, nearest expiry first, by index `x402.queue_by_expiry`.
-pub(super) const CLAIM: &str = "
+/// For statements whose commit need not wait for the disk. Settling begins with one that does
+/// (`x402.begin_settle`), and with it waits for all that was committed before: no money moves for a payment
+/// that a crash could take back. A delivery that a crash takes back can be claimed again.
+macro_rules! soon {
+    ($($statement:literal),+) => {
+        concat!($($statement),+, "(SELECT pg_catalog.set_config('synchronous_commit', 'off', true)) AS soon")
+    };
+}
+
+/// Claims a batch: `FOR UPDATE SKIP LOCKED`, nearest expiry first, by index `x402.queue_by_expiry`. Should a
+/// crash take a claim back and its token be given out again, `x402.begin_settle` still lets one of both begin.
+pub(super) const CLAIM: &str = soon!(
+    "
 SELECT id, lease_token, status, attempt, uncertain, tx_hash, payment, requirements,
   now_unix, created_unix, since_unix
-FROM x402.claim($1, $2, pg_catalog.make_interval(secs => $3), $4)";
+FROM x402.claim($1, $2, pg_catalog.make_interval(secs => $3), $4), "
+);
 
 /// Commits the intent before the call.
 pub(super) const BEGIN: &str = "SELECT id FROM x402.begin_settle($1, $2) AS id";
@@ -75,10 +87,11 @@ pub(super) const LISTEN: &str = "LISTEN x402_pending";
 pub(super) const LISTEN_PAYMENTS: &str = "LISTEN x402_payments";
 
 /// Records a payment, then looks at it: the row is found by the id that the first function returns.
-pub(super) const SUBMIT: &str = "SELECT * FROM x402.sale(x402.submit($1, $2, $3, $4, $5, $6))";
+pub(super) const SUBMIT: &str =
+    soon!("SELECT sale.* FROM x402.sale(x402.submit($1, $2, $3, $4, $5, $6)) AS sale, ");
 
 /// The same for what is delivered here.
-pub(super) const SELL: &str = "SELECT * FROM x402.sell($1, $2, $3, $4, $5, $6, $7, $8)";
+pub(super) const SELL: &str = soon!("SELECT sale.* FROM x402.sell($1, $2, $3, $4, $5, $6, $7, $8) AS sale, ");
 
 /// By the index on a payment's identity.
 pub(super) const IS_RECORDED: &str = "SELECT x402.is_recorded($1, $2) AS done";
@@ -91,26 +104,29 @@ pub(super) const EXAMINE: &str = "
 SELECT verdict, reason, message, payer, status, delivered_for_ms FROM x402.examine($1, $2, $3, $4, $5)";
 
 /// One of many gets a token.
-pub(super) const CLAIM_DELIVERY: &str = "
-SELECT token, state, status, busy_ms, answer_status, answer_headers, answer_body
-FROM x402.claim_delivery($1, $2, pg_catalog.make_interval(secs => $3), $4)";
+pub(super) const CLAIM_DELIVERY: &str = soon!(
+    "
+SELECT claimed.token, state, status, busy_ms, answer_status, answer_headers, answer_body
+FROM x402.claim_delivery($1, $2, pg_catalog.make_interval(secs => $3), $4) AS claimed, "
+);
 
 /// Heartbeat of a long answer.
 pub(super) const EXTEND_DELIVERY: &str =
-    "SELECT x402.extend_delivery($1, $2, pg_catalog.make_interval(secs => $3)) AS done";
+    soon!("SELECT x402.extend_delivery($1, $2, pg_catalog.make_interval(secs => $3)) AS done FROM ");
 
 /// Records an answer.
-pub(super) const ANSWER_DELIVERY: &str =
-    "SELECT x402.answer_delivery($1, $2, $3, $4, $5, pg_catalog.make_interval(secs => $6), $7) AS done";
+pub(super) const ANSWER_DELIVERY: &str = soon!(
+    "SELECT x402.answer_delivery($1, $2, $3, $4, $5, pg_catalog.make_interval(secs => $6), $7) AS done FROM "
+);
 
 /// Lets a held payment be settled.
-pub(super) const SETTLE_NOW: &str = "SELECT x402.settle_now($1) AS done";
+pub(super) const SETTLE_NOW: &str = soon!("SELECT x402.settle_now($1) AS done FROM ");
 
 /// The answer goes out.
-pub(super) const MARK_DELIVERED: &str = "SELECT x402.mark_delivered($1) AS done";
+pub(super) const MARK_DELIVERED: &str = soon!("SELECT x402.mark_delivered($1) AS done FROM ");
 
 /// Hands a delivery back.
-pub(super) const ABANDON_DELIVERY: &str = "SELECT x402.abandon_delivery($1, $2, $3) AS done";
+pub(super) const ABANDON_DELIVERY: &str = soon!("SELECT x402.abandon_delivery($1, $2, $3) AS done FROM ");
 
 /// Forgets old answers, a thousand at a time, by index `x402.deliveries_kept`.
 pub(super) const PURGE_ANSWERS: &str = "SELECT x402.purge_answers() AS purged";
