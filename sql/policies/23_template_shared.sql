@@ -18,6 +18,23 @@ BEGIN
   RETURN found;
 END $fn$;
 
+-- A share must go by a foreign key. Otherwise somebody makes a second row with a shared key and shares the first
+-- with himself; or shares a row, deletes it, and sees who comes by its key next.
+CREATE FUNCTION insforge._rls_check_key(acl regclass, acl_key text, tbl regclass, key text, option text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+  PERFORM insforge._rls_check_column(tbl, key, option);
+  IF NOT EXISTS (SELECT FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = acl AND c.conkey = ARRAY[a.attnum]
+      JOIN pg_attribute k ON k.attrelid = tbl AND c.confkey = ARRAY[k.attnum]
+      WHERE c.conrelid = acl AND c.confrelid = tbl AND c.contype = 'f' AND a.attname = acl_key AND k.attname = key) THEN
+    PERFORM insforge._rls_fail('42830', format('%s.%I has no foreign key to %s.%I, and shares go by it',
+      insforge._rls_name(acl), acl_key, insforge._rls_name(tbl), key),
+      format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE CASCADE; or name another column in '
+        'option "%s".', insforge._rls_name(acl), acl_key, insforge._rls_name(tbl), key, option));
+  END IF;
+END $fn$;
+
 -- The helper reads the shares with their owner's rights, and these options may come from a comment on the
 -- table (see _rls_present): a superuser's call must not read for the table's owner what that owner may not.
 CREATE FUNCTION insforge._rls_check_shares(tbl regclass, acl regclass, home text) RETURNS void
@@ -95,7 +112,7 @@ DECLARE
     quote_literal(insforge._rls_texts(o -> 'edit_levels')::text) || '::text[]', helper ->> 'type');
   four jsonb := insforge._rls_four('insforge_shared', o -> 'to', own, 'one''s own rows');
 BEGIN
-  PERFORM insforge._rls_check_column(tbl, o ->> 'key', 'key');
+  PERFORM insforge._rls_check_key(acl, insforge._rls_share_column(acl, tbl, o ->> 'acl_key'), tbl, o ->> 'key', 'key');
   IF o ? 'acl_level' AND o ->> 'immutable' = 'check' THEN
     PERFORM insforge._rls_fail('22023', 'with option "acl_level" option "immutable" cannot be "check"',
       'An editor passes WITH CHECK by the key alone and could take the row over: use "trigger" or "grants".');
@@ -137,7 +154,7 @@ DECLARE
   exists_mine text := format('exists (select %s and shared.%I = %I.%I)', owned, o ->> 'of_key',
     (SELECT c.relname FROM pg_class c WHERE c.oid = tbl), acl_key);
 BEGIN
-  PERFORM insforge._rls_check_column(target, o ->> 'of_key', 'of_key');
+  PERFORM insforge._rls_check_key(tbl, acl_key, target, o ->> 'of_key', 'of_key');
   PERFORM insforge._rls_check_column(target, o ->> 'of_column', 'of_column');
   PERFORM insforge._rls_check_id_column(target, o ->> 'of_column', false);
   RETURN jsonb_build_object('slot', 'table', 'narrow', true,

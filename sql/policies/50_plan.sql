@@ -43,9 +43,9 @@ COMMENT ON FUNCTION insforge.plan_policies(regclass, text, jsonb) IS
 statement. Nothing is changed. Templates and options: insforge.policy_templates(). STABLE, PARALLEL UNSAFE, with
 the caller''s own rights. Errors: 22004 a NULL, 22023 unknown template or option or a value that does not fit,
 42P01 no such table, 42809 not a table that can have policies, 42703 no such column, 42804 a column that is
-not text, 42P22 a collation without exact equality, 42704 no such role, 42710 an object of that name that we
-did not make, 2BP01 policies in the way of mend, 55000 a table of shares without row-level security. Execute:
-owner and developers.';
+not text, 42P22 a collation without exact equality, 42704 no such role, 42830 shares without a foreign key, 42710 an object of that name that we
+did not make, 2BP01 policies in the way of mend, 55000 a table of shares without row-level security or that binds its
+owner, 42501 one that the table''s owner may not read. Execute: owner and developers.';
 
 CREATE FUNCTION insforge.policy_sets(tbl regclass DEFAULT NULL)
 RETURNS TABLE (relation regclass, slot text, template text, options jsonb, policies text[])

@@ -251,6 +251,29 @@ async fn an_editor_is_never_left_free_to_take_a_row_over() -> Result<()> {
 }
 
 #[tokio::test]
+async fn shares_without_a_foreign_key_are_refused_since_a_key_could_come_again() -> Result<()> {
+    let sandbox = sandbox().await?;
+    sandbox
+        .run("CREATE TABLE note_shares (note bigint, user_id text)")
+        .await?;
+    let list = r#"'note_shares', 'share_list', '{"of": "notes", "acl_key": "note"}'"#;
+    refused(&sandbox, &[(list, "42830")]).await?;
+    let refusal = sandbox
+        .refusal(&format!("SELECT insforge.create_policies({list})"))
+        .await?;
+    let mended = refusal.hint.split("; or").next().unwrap_or_default();
+    sandbox.run(mended).await?;
+    sandbox
+        .run(&format!("SELECT insforge.create_policies({list})"))
+        .await?;
+    sandbox
+        .run("ALTER TABLE note_shares DROP CONSTRAINT note_shares_note_fkey")
+        .await?;
+    let rows = r#"'notes', 'shared', '{"acl": "note_shares", "acl_key": "note"}'"#;
+    refused(&sandbox, &[(rows, "42830")]).await
+}
+
+#[tokio::test]
 async fn a_slot_that_is_not_there_is_refused_with_those_that_are() -> Result<()> {
     let sandbox = sandbox().await?;
     sandbox.create("notes", "owner", "{}").await?;
