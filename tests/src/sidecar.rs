@@ -79,8 +79,16 @@ impl Plan {
     /// # Errors
     /// The binary is not built.
     pub fn launch(&self) -> Result<Sidecar> {
+        self.launch_with(&[])
+    }
+
+    /// The same with options of `run`.
+    ///
+    /// # Errors
+    /// The binary is not built.
+    pub fn launch_with(&self, options: &[&str]) -> Result<Sidecar> {
         Ok(Sidecar {
-            process: Process::spawn(self.command(&["run"])?)?,
+            process: Process::spawn(self.command(&[&["run"][..], options].concat())?)?,
             health: self.health,
         })
     }

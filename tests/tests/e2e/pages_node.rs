@@ -32,10 +32,17 @@ pub(crate) fn lay_out(folder: &Folder, pages: &[&str]) -> Result<()> {
         }
     }
     let fixtures = root().join("tests/fixtures/pages");
-    folder.write("driver.mjs", &std::fs::read_to_string(fixtures.join("driver.mjs"))?)?;
+    folder.write(
+        "driver.mjs",
+        &std::fs::read_to_string(fixtures.join("driver.mjs"))?,
+    )?;
     for entry in std::fs::read_dir(fixtures.join("packages"))? {
         let path = entry?.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().replace("__", "/");
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .replace("__", "/");
         folder.write(&format!("node_modules/{name}/package.json"), MANIFEST)?;
         folder.write(
             &format!("node_modules/{name}/index.js"),

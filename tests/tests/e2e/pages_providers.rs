@@ -54,7 +54,11 @@ async fn holds(name: &str, page: &str, alg: &str) -> Result<()> {
     let [shown, becomes] = <[String; 2]>::try_from(texts(page, "json"))
         .map_err(|found| anyhow::anyhow!("a page shows a token and what becomes of it, not {found:?}"))?;
     let (claims, becomes): (Value, Value) = (serde_json::from_str(&shown)?, serde_json::from_str(&becomes)?);
-    let header = if alg == "EdDSA" { json!({}) } else { json!({"typ": "JWT"}) };
+    let header = if alg == "EdDSA" {
+        json!({})
+    } else {
+        json!({"typ": "JWT"})
+    };
     let token = key.token(&header, &fresh(claims.clone()))?;
     let exchanged = || async { office.exchange(&token).await.map(Some) };
     let minted = wait_until(SOON, "the page's token is exchanged", exchanged)
@@ -150,7 +154,9 @@ impl Office {
             assert_eq!(value, &promised[name], "{name}");
         }
         self.sandbox
-            .run(&format!("INSERT INTO notes (user_id, body) VALUES ({user}, 'mine'), ('somebody', 'theirs')"))
+            .run(&format!(
+                "INSERT INTO notes (user_id, body) VALUES ({user}, 'mine'), ('somebody', 'theirs')"
+            ))
             .await?;
         assert_eq!(
             seen(&self.sandbox, minted, "SELECT body FROM notes").await?,
@@ -165,7 +171,7 @@ impl Office {
         let environment = [
             ("PROVIDER_TOKEN", token),
             ("USER_ID", user),
-            ("TOKEN_ADDRESS", &self.url),
+            ("TOKEN_ADDRESS", self.url.as_str()),
         ];
         pages_node::run(folder, &["driver.mjs"], &environment).await
     }
@@ -238,7 +244,10 @@ fn every_page_about_a_provider_is_tested_and_listed() -> Result<()> {
     known.sort();
     assert!(found.iter().eq(known), "{found:?}");
     for name in found.iter().filter(|name| *name != "README") {
-        assert!(COMMON.contains(&format!("({name}.md)")), "{name} is not in the list");
+        assert!(
+            COMMON.contains(&format!("({name}.md)")),
+            "{name} is not in the list"
+        );
     }
     Ok(())
 }
@@ -272,7 +281,10 @@ fn the_pages_name_lints_that_have_a_page() -> Result<()> {
     let mut linked = BTreeMap::new();
     for name in PAGES.iter().chain(&["README", "without-exchange"]) {
         let page = std::fs::read_to_string(root().join(format!("docs/providers/{name}.md")))?;
-        assert!(blocks(&page).iter().all(|block| !block.language.is_empty()), "{name}");
+        assert!(
+            blocks(&page).iter().all(|block| !block.language.is_empty()),
+            "{name}"
+        );
         for link in page.split("](../").skip(1) {
             let link = link.split(')').next().unwrap_or_default().to_owned();
             linked.insert(link, *name);

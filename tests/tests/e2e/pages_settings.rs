@@ -23,7 +23,8 @@ fn pages() -> Result<Vec<(String, String)>> {
             }
         }
     }
-    let read = |path: std::path::PathBuf| Ok((path.display().to_string(), std::fs::read_to_string(&path)?));
+    let read =
+        |path: std::path::PathBuf| anyhow::Ok((path.display().to_string(), std::fs::read_to_string(&path)?));
     files.into_iter().map(read).collect()
 }
 
@@ -61,9 +62,16 @@ fn json_on_any_page_can_be_read() -> Result<()> {
 #[tokio::test]
 async fn the_first_statements_of_the_readme_run_as_they_stand() -> Result<()> {
     let readme = std::fs::read_to_string(root().join("README.md"))?;
-    let sql = texts(&readme, "sql").into_iter().next().context("SQL in the README")?;
+    let sql = texts(&readme, "sql")
+        .into_iter()
+        .next()
+        .context("SQL in the README")?;
     let sandbox = Sandbox::of(Template::Empty).await?;
-    sandbox.run("DO $$ BEGIN CREATE ROLE anon; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-                 DO $$ BEGIN CREATE ROLE authenticated; EXCEPTION WHEN duplicate_object THEN NULL; END $$").await?;
+    sandbox
+        .run(
+            "DO $$ BEGIN CREATE ROLE anon; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+                 DO $$ BEGIN CREATE ROLE authenticated; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        )
+        .await?;
     sandbox.run(&sql).await
 }

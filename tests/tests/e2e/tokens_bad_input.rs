@@ -23,10 +23,7 @@ async fn send(desk: &Desk, token: &str) -> Result<(u16, Value)> {
         .body(body)
         .send()
         .await?;
-    Ok((
-        answer.status().as_u16(),
-        answer.json().await.unwrap_or_default(),
-    ))
+    Ok((answer.status().as_u16(), answer.json().await.unwrap_or_default()))
 }
 
 /// A good token that is padded by a claim to about this size.
@@ -38,7 +35,11 @@ fn padded(desk: &Desk, bytes: usize) -> Result<String> {
 async fn a_token_of_a_megabyte_is_refused_at_every_door_by_its_size() -> Result<()> {
     let desk = Desk::better_auth().await?;
     let counter = desk.open().await?;
-    let (some, large, huge) = (padded(&desk, 8_000)?, padded(&desk, 17_000)?, padded(&desk, 1 << 20)?);
+    let (some, large, huge) = (
+        padded(&desk, 8_000)?,
+        padded(&desk, 17_000)?,
+        padded(&desk, 1 << 20)?,
+    );
     assert_eq!(send(&desk, &some).await?.0, 200, "large, but not too large");
     let (status, body) = send(&desk, &large).await?;
     assert_eq!((status, &body["reason"]), (400, &json!("too_large")), "{body}");
@@ -66,7 +67,10 @@ async fn a_token_of_a_megabyte_is_refused_at_every_door_by_its_size() -> Result<
     let refused = desk.sandbox.client.query_one(login, &[&huge]).await;
     let error = refused.err().context("a megabyte logged in")?;
     let message = error.as_db_error().context("the server's error")?.to_string();
-    assert!(message.contains("16384") && message.len() < 1_000, "{message:.1000}");
+    assert!(
+        message.contains("16384") && message.len() < 1_000,
+        "{message:.1000}"
+    );
 
     assert_eq!(counter.exchange(&desk.token(&json!({}))?).await?.0, 200);
     Ok(())
@@ -123,6 +127,10 @@ async fn headers_that_name_keys_or_no_algorithm_change_nothing() -> Result<()> {
         let (status, reason) = counter.refusal(&stranger.token(&header, &claims)?).await?;
         assert_eq!((status, reason.as_str()), (400, expected), "{header}");
     }
-    assert_eq!(desk.provider.asked(path), 0, "nothing is fetched that a token names");
+    assert_eq!(
+        desk.provider.asked(path),
+        0,
+        "nothing is fetched that a token names"
+    );
     Ok(())
 }

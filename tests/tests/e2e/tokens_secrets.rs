@@ -74,11 +74,20 @@ async fn neither_secret_nor_tokens_are_in_logs_answers_metrics_arguments_or_the_
             .await?;
         planted.absent_from(relation, &format!("{rows:?}"));
     }
-    let show = desk.plan.command(&["config", "show"])?.output()?;
-    planted.absent_from(
-        "config show",
-        &String::from_utf8_lossy(&[show.stdout, show.stderr].concat()),
-    );
+    for asked in [["config", "show"], ["config", "check"], ["doctor", "--json"]] {
+        let told = desk.plan.command(&asked)?.output()?;
+        planted.absent_from(
+            &asked.concat(),
+            &String::from_utf8_lossy(&[told.stdout, told.stderr].concat()),
+        );
+    }
+    // Logins that fail and one that succeeds, as a server logs them.
+    let log_in = "SELECT insforge.login($1)";
+    for token in [&expired, &broken, &good] {
+        if let Err(error) = desk.sandbox.client.query_one(log_in, &[token]).await {
+            planted.absent_from("a login's error", &format!("{error:?}"));
+        }
+    }
     counter.sidecar.stop(SOON).await?;
     let log = counter.sidecar.log().text();
     planted.absent_from("the log", &log);
