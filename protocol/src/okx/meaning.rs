@@ -103,9 +103,11 @@ pub(super) fn of_text(text: &str) -> Option<Meaning> {
     }
     Some(match words.strip_prefix("invalid_exact_evm_").unwrap_or(&words) {
         "payment_processing" | "settlement_pending" => Open(Class::InFlight),
-        "not_yet_valid" | "payload_authorization_valid_after" | "invalid_payment_early" | "onchain_error" => {
+        "not_yet_valid" | "payload_authorization_valid_after" | "invalid_payment_early" => {
             Refused(Class::Retryable)
         }
+        // Trouble with a node may come after the node took the transaction.
+        "onchain_error" => Open(Class::Retryable),
         "expired" | "payment_expired" | "invalid_payment_expired" | "payload_authorization_valid_before" => {
             Open(Class::Unknown)
         }

@@ -40,7 +40,6 @@ fn definite_refusals_are_final() {
 fn refusals_that_pass_may_be_tried_again() {
     for reason in [
         "not_yet_valid",
-        "onchain_error",
         "invalid_exact_evm_payload_authorization_valid_after",
     ] {
         assert_eq!(
@@ -51,6 +50,17 @@ fn refusals_that_pass_may_be_tried_again() {
             "{reason}"
         );
     }
+}
+
+#[test]
+fn trouble_with_a_node_may_come_after_it_took_the_transaction() {
+    assert_eq!(
+        refusal("onchain_error"),
+        Outcome::Unknown {
+            tx_hash: None,
+            class: Class::Retryable
+        }
+    );
 }
 
 #[test]
