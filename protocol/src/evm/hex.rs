@@ -11,7 +11,7 @@ pub fn address(text: &str) -> Option<Address> {
 }
 
 /// Reads OKX's native spelling of an X Layer address: `XKO` + 40 hex digits stands for `0x` + the same digits.
-/// Only for configuration and for offers; a signed payload must carry `0x`.
+/// Only for configuration, for offers and in answers; a signed payload must carry `0x`.
 pub fn xko_address(text: &str) -> Option<Address> {
     after_prefix(text, "XKO").map(Address::from)
 }

@@ -88,7 +88,8 @@ impl Answer {
     /// this request.
     pub(super) fn contradicts(&self, asked: &Asked) -> bool {
         let network = |text: &String| text.parse() != Ok(asked.network);
-        let payer = |text: &String| evm::address(text) != Some(asked.payer);
+        // OKX may spell an address of X Layer in its own way.
+        let payer = |text: &String| evm::address(text).or(evm::xko_address(text)) != Some(asked.payer);
         self.network.as_ref().is_some_and(network)
             || self.payer.as_ref().is_some_and(payer)
             || self.hashes.len() > 1

@@ -293,8 +293,11 @@ fn an_answer_about_another_chain_payer_or_transaction_is_unknown_and_its_hash_is
 
 #[test]
 fn names_and_letter_case_of_the_same_chain_and_payer_do_not_contradict() {
-    for network in ["eip155:196", "xlayer", "X Layer", "196", ""] {
-        let payer = format!("0x{}", "11".repeat(20));
+    for (network, prefix) in ["eip155:196", "xlayer", "X Layer", "196", ""]
+        .into_iter()
+        .zip(["0x", "XKO"].into_iter().cycle())
+    {
+        let payer = format!("{prefix}{}", "11".repeat(20));
         let data = json!({ "success": true, "status": "success", "transaction": HASH.to_uppercase().replace("0X", "0x"),
             "network": network, "payer": payer });
         assert_eq!(exact(data), Outcome::Settled { tx_hash: hash() }, "{network}");
