@@ -4,7 +4,10 @@ use std::str::FromStr;
 use alloy_primitives::B256;
 use serde_json::Value;
 
-use super::json::{Malformed, hash, malformed, quantity};
+use super::json::{Malformed, hash, malformed, quantity, within};
+
+/// Highest block that the ledger's `bigint` holds.
+const LAST_BLOCK: u64 = i64::MAX as u64;
 
 /// How settled a block is, by the chain's own tags. Ordered: each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +74,7 @@ impl Block {
             return Ok(None);
         }
         Ok(Some(Self {
-            number: quantity(result, "number")?,
+            number: within(quantity(result, "number")?, LAST_BLOCK, "number")?,
             hash: hash(result, "hash")?,
             timestamp: quantity(result, "timestamp")?,
         }))
@@ -191,6 +194,9 @@ mod tests {
         let whole = json!({"number": "0x5", "hash": format!("0x{}", "ab".repeat(32)), "timestamp": "0x64"});
         assert_eq!(Block::parse(&whole).unwrap().unwrap().timestamp, 100);
         assert_eq!(Block::parse(&Value::Null), Ok(None));
+        let mut endless = whole.clone();
+        endless["number"] = json!("0x8000000000000000");
+        assert!(Block::parse(&endless).is_err());
         for member in ["number", "hash", "timestamp"] {
             let mut lacking = whole.clone();
             lacking[member] = Value::Null;

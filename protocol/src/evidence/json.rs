@@ -32,6 +32,15 @@ pub(super) fn quantity(value: &Value, member: &'static str) -> Result<u64, Malfo
     hex_quantity(&value[member], member)
 }
 
+/// The quantity, unless it is beyond all reason: then whoever said it is not to be believed in anything.
+pub(super) fn within(quantity: u64, last: u64, member: &'static str) -> Result<u64, Malformed> {
+    if quantity <= last {
+        Ok(quantity)
+    } else {
+        Err(malformed(member, "is beyond all reason"))
+    }
+}
+
 pub(super) fn hash(value: &Value, member: &'static str) -> Result<B256, Malformed> {
     text(value, member)
         .and_then(evm::bytes32)

@@ -1,11 +1,13 @@
 use alloy_primitives::{Address, B256, Bytes, hex};
 use serde_json::Value;
 
-use super::json::{Malformed, address, hash, malformed, quantity, text};
+use super::json::{Malformed, address, hash, malformed, quantity, text, within};
 use crate::evm;
 
 /// Most topics a log can have (LOG4).
 const MAX_TOPICS: usize = 4;
+/// Highest position that the ledger's `integer` holds.
+const LAST_LOG: u64 = i32::MAX as u64;
 
 /// A log, read from a receipt or from `eth_getLogs`. Every member that ties it to a place in the chain is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +29,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// Reads a log. One that is marked as removed by a reorganisation is refused: it proves nothing.
+    /// Reads a log. One that is marked as removed by a reorganisation is refused: it proves nothing. So is one at a
+    /// position that no block has and no ledger can keep.
     pub fn parse(value: &Value) -> Result<Self, Malformed> {
         match value.get("removed") {
             None | Some(Value::Null | Value::Bool(false)) => {}
@@ -40,7 +43,7 @@ impl Log {
             block_number: quantity(value, "blockNumber")?,
             block_hash: hash(value, "blockHash")?,
             tx_hash: hash(value, "transactionHash")?,
-            log_index: quantity(value, "logIndex")?,
+            log_index: within(quantity(value, "logIndex")?, LAST_LOG, "logIndex")?,
         })
     }
 
