@@ -49,8 +49,9 @@ BEGIN
   -- The chain burns a nonce once per (token, payer): that, and not a signature or a hash, is a payment.
   EXECUTE format('CREATE UNIQUE INDEX x402_payments_identity ON %s (network, asset, payer_address, nonce)
                   WHERE nonce IS NOT NULL', ledger);
-  -- One hash, one payment; except that a batch transaction proves several, each by a log of its own:
-  -- then the first of them owns the hash (11_guards.sql), and no row without a log can join.
+  -- One hash proves one payment; except that a batch transaction proves several, each by a log of its own:
+  -- then the first of them owns the hash (11_guards.sql), and no row without a log can join. Whoever asks
+  -- what a hash proves asks in the words of these two indexes, or reads the whole ledger.
   EXECUTE format('CREATE UNIQUE INDEX x402_payments_tx_hash ON %s (network, tx_hash)
                   WHERE tx_first', ledger);
   EXECUTE format('CREATE UNIQUE INDEX x402_payments_tx_log ON %s (network, tx_hash, log_index)
@@ -74,7 +75,7 @@ BEGIN
     UPDATE %s SET
       network = coalesce(x402.normalize_network(chain), chain, 'eip155:196'),
       tx_hash = lower(tx_hash),
-      tx_first = tx_hash IS NOT NULL,
+      tx_first = tx_hash IS NOT NULL AND status = 'settled',
       value = CASE WHEN amount ~ '^(0|[1-9][0-9]{0,77})$' THEN amount::numeric END,
       settled_at = CASE WHEN status = 'settled' THEN created_at END
   $dml$, ledger);

@@ -24,23 +24,31 @@ BEGIN
       MESSAGE = 'a payment without a signed authorization can only be recorded as settled',
       HINT = 'Submit signed payments with x402.submit(): a worker would never find this row.';
   END IF;
-  NEW.tx_first := x402._owns_transaction(NEW.id, NEW.network, NEW.tx_hash, NEW.log_index);
+  NEW.tx_first := x402._owns_transaction(NEW.id, NEW.network, NEW.tx_hash, NEW.log_index, NEW.status);
   RETURN NEW;
 END $fn$;
 
 -- A hash proves either one payment, or several that each name their log. The first row of a hash owns
--- it (a unique index), a row without a log always wants to own it, and a row with a log joins only
--- rows with logs. Returns whether the row owns its hash.
-CREATE FUNCTION x402._owns_transaction(payment_id uuid, in_network text, in_tx_hash text, in_log_index integer)
+-- it (a unique index), a settled row without a log always wants to own it, and a row with a log joins only
+-- rows with logs. A hash that a facilitator named and nobody has proven holds nothing: it may be a lie, and
+-- would keep the payment whose hash it is from being settled. Returns whether the row owns its hash.
+CREATE FUNCTION x402._owns_transaction(payment_id uuid, in_network text, in_tx_hash text, in_log_index integer,
+  in_status text)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
 DECLARE
   logless boolean;
 BEGIN
-  IF in_tx_hash IS NULL THEN
+  IF in_tx_hash IS NULL OR in_log_index IS NULL AND in_status <> 'settled' THEN
     RETURN false;
   END IF;
-  SELECT bool_or(p.log_index IS NULL) INTO logless FROM @extschema@.x402_payments p
-  WHERE p.network = in_network AND p.tx_hash = in_tx_hash AND p.id <> payment_id;
+  -- Each half is one step in a unique index; together they are the rows that hold the hash.
+  SELECT bool_or(h.log_index IS NULL) INTO logless FROM (
+    SELECT p.id, p.log_index FROM @extschema@.x402_payments p
+    WHERE p.network = in_network AND p.tx_hash = in_tx_hash AND p.tx_first
+    UNION ALL
+    SELECT p.id, p.log_index FROM @extschema@.x402_payments p
+    WHERE p.network = in_network AND p.tx_hash = in_tx_hash AND p.log_index IS NOT NULL) h
+  WHERE h.id <> payment_id;
   IF logless OR (logless IS NOT NULL AND in_log_index IS NULL) THEN
     RAISE unique_violation USING
       MESSAGE = format('transaction %s on %s already proves another payment', in_tx_hash, in_network),
@@ -67,11 +75,13 @@ BEGIN
      AND (NEW.error_reason, NEW.mock, NEW.settled_at) IS DISTINCT FROM (OLD.error_reason, OLD.mock, OLD.settled_at) THEN
     RAISE EXCEPTION 'payment % is %: its outcome does not change', OLD.id, OLD.status USING ERRCODE = 'X4202';
   END IF;
-  IF OLD.status = 'settled' AND NEW.status = 'settled' AND NEW.tx_hash IS DISTINCT FROM OLD.tx_hash THEN
-    RAISE EXCEPTION 'payment % is settled: its transaction does not change', OLD.id USING ERRCODE = 'X4202';
+  IF OLD.status IN ('settled','failed','expired') AND NEW.status = OLD.status
+     AND NEW.tx_hash IS DISTINCT FROM OLD.tx_hash THEN
+    RAISE EXCEPTION 'payment % is %: its transaction does not change', OLD.id, OLD.status USING ERRCODE = 'X4202';
   END IF;
-  IF (NEW.tx_hash, NEW.log_index) IS DISTINCT FROM (OLD.tx_hash, OLD.log_index) THEN
-    NEW.tx_first := x402._owns_transaction(NEW.id, NEW.network, NEW.tx_hash, NEW.log_index);
+  IF (NEW.tx_hash, NEW.log_index, NEW.status = 'settled') IS DISTINCT FROM
+     (OLD.tx_hash, OLD.log_index, OLD.status = 'settled') THEN
+    NEW.tx_first := x402._owns_transaction(NEW.id, NEW.network, NEW.tx_hash, NEW.log_index, NEW.status);
   END IF;
   RETURN NEW;
 END $fn$;

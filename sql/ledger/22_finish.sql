@@ -6,21 +6,26 @@ CREATE TYPE x402.outcome AS (
   block_hash text, finality text, reason text, class text, retry_after_ms bigint, evidence jsonb, mock boolean
 );
 
--- Whether another payment already owns the transaction, so that it cannot prove this one.
+-- Whether another payment is proven by the transaction already, so that it cannot prove this one. Both
+-- halves are found in unique indexes.
 CREATE FUNCTION x402._is_taken(payment_id uuid, in_network text, hash text, in_log_index integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
-  RETURN EXISTS (SELECT FROM @extschema@.x402_payments p
-    WHERE p.network = in_network AND p.tx_hash = hash AND p.id <> payment_id
-      AND (p.log_index IS NULL OR in_log_index IS NULL OR p.log_index = in_log_index));
+  RETURN hash IS NOT NULL AND (
+    EXISTS (SELECT FROM @extschema@.x402_payments p
+      WHERE p.network = in_network AND p.tx_hash = hash AND p.tx_first AND p.id <> payment_id
+        AND (p.log_index IS NULL OR in_log_index IS NULL))
+    OR EXISTS (SELECT FROM @extschema@.x402_payments p
+      WHERE p.network = in_network AND p.tx_hash = hash AND p.log_index IS NOT NULL AND p.id <> payment_id
+        AND (in_log_index IS NULL OR p.log_index = in_log_index)));
 END $fn$;
 
--- Whether the very log that is named as proof proves another payment already.
+-- Whether the very transfer that is named as proof proves another payment already, or its whole transaction
+-- does: nothing that happens later ends that.
 CREATE FUNCTION x402._is_disputed(payment_id uuid, in_network text, hash text, in_log_index integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
-  RETURN in_log_index IS NOT NULL AND EXISTS (SELECT FROM @extschema@.x402_payments p
-    WHERE p.network = in_network AND p.tx_hash = hash AND p.log_index = in_log_index AND p.id <> payment_id);
+  RETURN in_log_index IS NOT NULL AND x402._is_taken(payment_id, in_network, hash, in_log_index);
 END $fn$;
 
 -- Given outcomes joined with the leases that still hold, each with the status it leads to
@@ -62,9 +67,10 @@ BEGIN
     UPDATE @extschema@.x402_payments p SET
       status = d.to_status,
       tx_hash = coalesce(d.tx_hash, p.tx_hash),
-      log_index = coalesce((d.given).log_index, p.log_index),
-      block_number = coalesce((d.given).block_number, p.block_number),
-      block_hash = coalesce((d.given).block_hash, p.block_hash),
+      -- A place belongs to its transaction.
+      log_index = CASE WHEN d.tx_hash IS NULL THEN p.log_index ELSE (d.given).log_index END,
+      block_number = CASE WHEN d.tx_hash IS NULL THEN p.block_number ELSE (d.given).block_number END,
+      block_hash = CASE WHEN d.tx_hash IS NULL THEN p.block_hash ELSE (d.given).block_hash END,
       finality = coalesce((d.given).finality, p.finality),
       settled_at = CASE d.to_status WHEN 'settled' THEN coalesce(p.settled_at, now()) ELSE p.settled_at END,
       error_reason = CASE WHEN d.to_status IN ('settled', 'submitted', 'accepted') THEN NULL ELSE d.reason END,

@@ -44,16 +44,18 @@ is already there returns the row that has it. amount in smallest units. VOLATILE
 SECURITY DEFINER. NULL payer, endpoint, amount or tx_hash: 22004. Errors: 22023 for a malformed value,
 23505 where a hash without log index is already proven with one. Execute: owner and sidecar roles.';
 
--- The row that has this transaction (this log of it, where one is named), else this authorization.
+-- The row that this transaction proves (this log of it, where one is named), else the one of this authorization.
 CREATE FUNCTION x402._find_settled(in_network text, hash text, in_log_index integer, in_asset text,
   in_payer text, in_nonce text) RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
   RETURN coalesce(
     (SELECT p.id FROM @extschema@.x402_payments p
-     WHERE p.network = in_network AND p.tx_hash = hash
-       AND (in_log_index IS NULL OR p.log_index IS NULL OR p.log_index = in_log_index)
+     WHERE p.network = in_network AND p.tx_hash = hash AND p.log_index IS NOT NULL
+       AND (in_log_index IS NULL OR p.log_index = in_log_index)
      ORDER BY p.log_index LIMIT 1),
+    (SELECT p.id FROM @extschema@.x402_payments p
+     WHERE p.network = in_network AND p.tx_hash = hash AND p.tx_first AND p.log_index IS NULL),
     (SELECT p.id FROM @extschema@.x402_payments p
      WHERE p.network = in_network AND p.asset = in_asset AND p.payer_address = in_payer AND p.nonce = in_nonce));
 END $fn$;
