@@ -67,22 +67,34 @@ CREATE TYPE x402.transfer AS (network text, asset text, payer text, nonce text, 
   evidence jsonb);
 
 -- The chain outranks leases: a payment it shows settled is settled, whoever is working on it.
-CREATE FUNCTION x402.record_transfers(transfers jsonb) RETURNS TABLE (id uuid, status text, applied boolean)
+CREATE FUNCTION x402.record_transfers(transfers jsonb) RETURNS TABLE (id uuid, status text, applied boolean,
+  tx_hash text, log_index integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 #variable_conflict use_column
 DECLARE
   seen x402.transfer;
+  found uuid;
   payment @extschema@.x402_payments;
 BEGIN
+  PERFORM x402._lock_payments(ARRAY(
+    SELECT x402._paid_by(t) FROM jsonb_populate_recordset(NULL::x402.transfer, transfers) t));
   FOR seen IN SELECT * FROM jsonb_populate_recordset(NULL::x402.transfer, transfers) t
               ORDER BY t.block_number, t.log_index LOOP
     seen.tx_hash := lower(seen.tx_hash);
-    SELECT * INTO payment FROM @extschema@.x402_payments p WHERE p.id = x402._paid_by(seen) FOR UPDATE;
+    LOOP
+      found := x402._paid_by(seen);
+      PERFORM x402._lock_payments(ARRAY[found]);
+      SELECT * INTO payment FROM @extschema@.x402_payments p WHERE p.id = found;
+      -- Somebody may have settled it by another transfer meanwhile: then this one belongs to the next.
+      EXIT WHEN found IS NOT DISTINCT FROM x402._paid_by(seen);
+    END LOOP;
     CONTINUE WHEN payment.id IS NULL
       OR x402._is_disputed(payment.id, seen.network, seen.tx_hash, seen.log_index)
       OR payment.tx_hash IS DISTINCT FROM seen.tx_hash
          AND x402._is_taken(payment.id, seen.network, seen.tx_hash, seen.log_index);
     id := payment.id;
+    tx_hash := seen.tx_hash;
+    log_index := seen.log_index;
     applied := x402._apply_transfer(payment.id, payment.status, seen);
     status := (SELECT p.status FROM @extschema@.x402_payments p WHERE p.id = payment.id);
     RETURN NEXT;
@@ -91,8 +103,17 @@ END $fn$;
 COMMENT ON FUNCTION x402.record_transfers(jsonb) IS
 'Records transfers that were found on the chain. Array of {network, asset, payer, nonce (null for one that
 belongs to no authorization), pay_to, value, tx_hash, log_index, block_number, block_hash, finality,
-block_time, evidence}; returns the payments they belong to. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER.
+block_time, evidence}; returns the payments they belong to, and leaves out those that belong to none yet. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER.
 NULL: no rows. Errors: 22P02 for malformed values. Execute: owner and sidecar roles.';
+
+-- Takes the locks in the order that everybody takes them in, whatever order the blocks have: first the queue's
+-- rows, then the ledger's, each by id. Otherwise a worker that records an outcome and this wait for each other.
+CREATE FUNCTION x402._lock_payments(ids uuid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  PERFORM FROM x402.queue q WHERE q.payment_id = ANY (ids) ORDER BY q.payment_id FOR UPDATE;
+  PERFORM FROM @extschema@.x402_payments p WHERE p.id = ANY (ids) ORDER BY p.id FOR UPDATE;
+END $fn$;
 
 -- The payment a transfer belongs to: by its authorization, or the oldest deferred payment it matches.
 CREATE FUNCTION x402._paid_by(seen x402.transfer) RETURNS uuid
@@ -107,12 +128,28 @@ BEGIN
     ORDER BY p.created_at LIMIT 1);
 END $fn$;
 
+-- A payment that is being settled belongs to its worker; but the worker may hear "insufficient balance" for the
+-- very reason that somebody else's transaction has paid. From now on no refusal proves anything.
+CREATE FUNCTION x402._doubt(payment_id uuid, seen x402.transfer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  UPDATE x402.queue q SET uncertain = true WHERE q.payment_id = _doubt.payment_id AND NOT q.uncertain;
+  IF FOUND THEN
+    INSERT INTO x402.events (payment_id, from_status, to_status, evidence)
+    VALUES (payment_id, 'settling', 'settling', coalesce(seen.evidence, '{}') || jsonb_build_object(
+      'action', 'found on chain', 'tx_hash', seen.tx_hash, 'log_index', seen.log_index, 'block_number', seen.block_number));
+  END IF;
+END $fn$;
+
 CREATE FUNCTION x402._apply_transfer(payment_id uuid, from_status text, seen x402.transfer) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
 DECLARE
   to_status text := x402._seen_status(from_status);
 BEGIN
-  IF to_status IS NULL THEN
+  IF from_status = 'settling' THEN
+    PERFORM x402._doubt(payment_id, seen);
+    RETURN false;
+  ELSIF to_status IS NULL THEN
     RETURN from_status = 'settled' AND x402._deepen(ROW(payment_id, seen.tx_hash, 'confirmed', seen.finality,
       seen.block_number, seen.block_hash, seen.log_index, NULL, NULL)::x402.confirmation);
   END IF;

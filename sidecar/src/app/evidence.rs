@@ -96,6 +96,7 @@ impl App {
             chains.clone(),
             archive.clone(),
             metrics.clone(),
+            self.bell.clone(),
             recipient,
             scan_interval,
         );

@@ -26,6 +26,9 @@ pub enum RpcError {
     /// An answer that is not of the form the specification demands, or not about what was asked.
     #[error("odd answer: {0}")]
     Odd(#[from] Malformed),
+    /// As many endpoints as must agree do not show the same yet.
+    #[error("no other endpoint shows the same transaction yet")]
+    NotConfirmed,
     /// The endpoint serves another chain.
     #[error("serves chain {got}, not {wanted}")]
     WrongChain {
@@ -41,7 +44,7 @@ impl RpcError {
     pub const fn is_outage(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Status(_) | Self::NotRpc(_) | Self::WrongChain { .. } => true,
-            Self::TooLong | Self::Refused { .. } | Self::Odd(_) => false,
+            Self::TooLong | Self::Refused { .. } | Self::Odd(_) | Self::NotConfirmed => false,
         }
     }
 
@@ -51,7 +54,7 @@ impl RpcError {
             Self::TooLong | Self::Refused { .. } | Self::Unreachable(_) => true,
             // 413 and 400 are how some providers refuse a range.
             Self::Status(code) => matches!(*code, 400 | 413),
-            Self::NotRpc(_) | Self::Odd(_) | Self::WrongChain { .. } => false,
+            Self::NotRpc(_) | Self::Odd(_) | Self::NotConfirmed | Self::WrongChain { .. } => false,
         }
     }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ledger::vouched;
 use super::rows::get;
 use super::{DbError, Pool, sql};
-use crate::reconcile::{Archive, Confirmation, Cursor, ScanTarget, Transfer, Unproven};
+use crate::reconcile::{Archive, Confirmation, Cursor, Matched, ScanTarget, Transfer, Unproven};
 use crate::settle::LedgerError;
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, LedgerError>>;
@@ -148,20 +148,13 @@ impl Archive for PgArchive {
         .boxed()
     }
 
-    fn record_transfers<'a>(&'a self, transfers: &'a [Transfer]) -> Answer<'a, Vec<(Uuid, String)>> {
+    fn record_transfers<'a>(&'a self, transfers: &'a [Transfer]) -> Answer<'a, Vec<Matched>> {
         async move {
             let rows = self
                 .pool
                 .query(sql::RECORD_TRANSFERS, &[(&Json(transfers), Type::JSONB)])
                 .await?;
-            let moved = |row: &Row| -> Result<Option<(Uuid, String)>, DbError> {
-                let applied: bool = get(row, "applied")?;
-                Ok(Some((get(row, "id")?, get(row, "status")?)).filter(|_| applied))
-            };
-            Ok(rows
-                .iter()
-                .filter_map(|row| moved(row).transpose())
-                .collect::<Result<_, _>>()?)
+            Ok(rows.iter().map(matched).collect::<Result<_, _>>()?)
         }
         .boxed()
     }
@@ -181,6 +174,17 @@ fn cursor(row: &Row) -> Result<Cursor, DbError> {
         next_block: unsigned(get(row, "next_block")?),
         block_hash: hash.as_deref().and_then(evm::bytes32),
         token: get(row, "lease_token")?,
+    })
+}
+
+fn matched(row: &Row) -> Result<Matched, DbError> {
+    let log_index: i32 = get(row, "log_index")?;
+    Ok(Matched {
+        id: get(row, "id")?,
+        status: get(row, "status")?,
+        applied: get(row, "applied")?,
+        tx_hash: get(row, "tx_hash")?,
+        log_index: u64::try_from(log_index).unwrap_or(0),
     })
 }
 

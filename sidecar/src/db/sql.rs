@@ -78,7 +78,8 @@ pub(super) const SCAN_ADVANCE: &str =
 pub(super) const SCAN_TARGETS: &str = "SELECT asset, pay_to FROM x402.scan_targets($1)";
 
 /// Records transfers that were found.
-pub(super) const RECORD_TRANSFERS: &str = "SELECT id, status, applied FROM x402.record_transfers($1)";
+pub(super) const RECORD_TRANSFERS: &str =
+    "SELECT id, status, applied, tx_hash, log_index FROM x402.record_transfers($1)";
 
 /// The doorbell; the channel is `insforge_protocol::contract::CHANNEL_PENDING`.
 pub(super) const LISTEN: &str = "LISTEN x402_pending";

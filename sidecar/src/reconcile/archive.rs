@@ -37,8 +37,8 @@ pub trait Archive: Send + Sync {
     /// Tokens and payees that payments of a network name.
     fn scan_targets<'a>(&'a self, network: &'a str) -> Answer<'a, Vec<ScanTarget>>;
 
-    /// Records transfers; returns the payments that were moved, with their status now.
-    fn record_transfers<'a>(&'a self, transfers: &'a [Transfer]) -> Answer<'a, Vec<(Uuid, String)>>;
+    /// Records transfers; returns those that belong to a payment.
+    fn record_transfers<'a>(&'a self, transfers: &'a [Transfer]) -> Answer<'a, Vec<Matched>>;
 
     /// Token domains that the operator vouches for.
     fn vouched(&self) -> Answer<'_, Vec<VouchedDomain>>;
@@ -124,6 +124,21 @@ pub struct ScanTarget {
     pub asset: Address,
     /// The payee.
     pub pay_to: Address,
+}
+
+/// A transfer that belongs to a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matched {
+    /// The payment.
+    pub id: Uuid,
+    /// Its status now.
+    pub status: String,
+    /// Whether that was news.
+    pub applied: bool,
+    /// The transaction.
+    pub tx_hash: String,
+    /// Position of the transfer's log within the block.
+    pub log_index: u64,
 }
 
 /// A transfer that was found, as `x402.record_transfers` takes it.

@@ -14,7 +14,9 @@ mod chains;
 mod courier;
 mod domains;
 mod finality;
+mod incoming;
 mod pace;
+mod recent;
 mod reconciler;
 mod report;
 mod resolve;
@@ -25,7 +27,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-pub use archive::{Archive, Confirmation, Cursor, ScanTarget, Transfer, Unproven};
+pub use archive::{Archive, Confirmation, Cursor, Matched, ScanTarget, Transfer, Unproven};
 pub use case::Case;
 pub use chains::Chains;
 pub use courier::{Courier, Sent};

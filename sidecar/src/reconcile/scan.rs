@@ -2,16 +2,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use insforge_protocol::evidence::{Finality, Heads, Incoming, TRANSFER, incoming};
-use insforge_protocol::evm::{Address, B256, lower};
-use serde_json::json;
+use insforge_protocol::evm::Address;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use super::archive::{Archive, Cursor, ScanTarget, Transfer};
+use super::archive::{Archive, Cursor, ScanTarget};
 use super::chains::Chains;
-use crate::chain::{Chain, Endpoint, LogFilter, RpcError};
+use super::incoming::{Search, Seen, top};
+use super::recent::Recent;
+use crate::bell::Bell;
+use crate::chain::{Chain, RpcError};
 use crate::metrics::Metrics;
 use crate::settle::LedgerError;
 use crate::tasks::Part;
@@ -20,10 +21,6 @@ use crate::tasks::Part;
 const LEASE: Duration = Duration::from_secs(120);
 /// How often a scan that found nothing writes how far it came: what is scanned again after a crash.
 const SAVE: Duration = Duration::from_secs(45);
-/// Blocks scanned before the first look, and again for a payee that was not known yet.
-const BACK: u64 = 600;
-/// Blocks scanned again when the last one scanned is gone.
-const REORGANISED: u64 = 64;
 /// Transfers recorded in one statement.
 const BATCH: usize = 100;
 
@@ -32,6 +29,7 @@ pub struct Scan {
     chains: Arc<Chains>,
     archive: Arc<dyn Archive>,
     metrics: Arc<Metrics>,
+    bell: Arc<Bell>,
     recipient: Option<Address>,
     interval: Duration,
 }
@@ -55,15 +53,22 @@ pub(super) enum Broken {
 pub(super) struct Progress {
     cursor: Option<Cursor>,
     targets: BTreeSet<ScanTarget>,
+    /// When the targets were read.
+    read: Option<Instant>,
+    /// Whether some of them were not looked for in blocks that are scanned already.
+    fresh: bool,
     saved: Option<Instant>,
+    recent: Recent,
 }
 
 impl Scan {
-    /// A round every `interval`. `recipient` is a payee whether or not a payment names it yet.
+    /// A round every `interval`. `recipient` is a payee whether or not a payment names it yet; `bell` tells when
+    /// there are payments that may name others.
     pub fn new(
         chains: Arc<Chains>,
         archive: Arc<dyn Archive>,
         metrics: Arc<Metrics>,
+        bell: Arc<Bell>,
         recipient: Option<Address>,
         interval: Duration,
     ) -> Self {
@@ -71,6 +76,7 @@ impl Scan {
             chains,
             archive,
             metrics,
+            bell,
             recipient,
             interval,
         }
@@ -78,63 +84,63 @@ impl Scan {
 
     /// Scans from where the cursor stands to the newest block.
     pub(super) async fn round(&self, chain: &Chain, progress: &mut Progress) -> Result<usize, Broken> {
-        let heads = chain.first(chain.endpoints(), |one| one.heads(0)).await?;
-        let latest = heads.latest().number;
-        self.take(chain, latest, progress).await?;
-        let Some(cursor) = &mut progress.cursor else {
+        self.take(chain, progress).await?;
+        self.aim(chain, progress).await?;
+        let Some(cursor) = &progress.cursor else {
             return Err(Broken::Lost);
         };
-        if let (Some(known), Some(last)) = (cursor.block_hash, cursor.next_block.checked_sub(1)) {
-            let block = chain
-                .first(chain.endpoints(), |one| one.block_numbered(last))
-                .await?;
-            if block.is_some_and(|block| block.hash != known) {
-                cursor.next_block = cursor.next_block.saturating_sub(REORGANISED);
-            }
+        let search = Search {
+            chain,
+            targets: &progress.targets,
+            cursor,
+            fresh: progress.fresh,
+        };
+        let Some(seen) = chain.first(chain.endpoints(), |one| search.ask(one)).await? else {
+            return Ok(0);
+        };
+        let found = self.record(&seen, &mut progress.recent).await?;
+        progress.went(&seen);
+        if let Some(cursor) = &progress.cursor {
+            let next = i64::try_from(cursor.next_block).unwrap_or(i64::MAX);
+            self.metrics.scan_next_block.set(next);
         }
-        let mut found = 0;
-        if cursor.next_block <= latest && !progress.targets.is_empty() {
-            let from = cursor.next_block;
-            let transfers = self.find(chain, &progress.targets, from, &heads).await?;
-            for batch in transfers.chunks(BATCH) {
-                found += self.record(batch).await?;
-            }
-        }
-        cursor.next_block = cursor.next_block.max(latest + 1);
-        cursor.block_hash = Some(heads.latest().hash);
-        self.metrics
-            .scan_next_block
-            .set(i64::try_from(cursor.next_block).unwrap_or(i64::MAX));
         self.save(chain, progress, found > 0).await?;
         Ok(found)
     }
 
-    /// Takes the scan of this network if it is free, and reads what to look for.
-    async fn take(&self, chain: &Chain, latest: u64, progress: &mut Progress) -> Result<(), Broken> {
-        let stale = progress.saved.is_none_or(|saved| saved.elapsed() >= SAVE);
-        if progress.cursor.is_some() && !stale {
+    /// Takes the scan of this network if it is free.
+    async fn take(&self, chain: &Chain, progress: &mut Progress) -> Result<(), Broken> {
+        if progress.cursor.is_some() {
             return Ok(());
         }
+        let newest = chain.first(chain.endpoints(), |one| async {
+            Ok(top(chain, &one.heads(0).await?))
+        });
+        let start = newest.await?.map_or(0, |block| Search::back_from(block.number));
         let network = chain.network().to_string();
-        if progress.cursor.is_none() {
-            let start = latest.saturating_sub(BACK);
-            progress.cursor = self.archive.scan_claim(&network, LEASE, start).await?;
-            progress.saved = Some(Instant::now());
+        progress.cursor = self.archive.scan_claim(&network, LEASE, start).await?;
+        progress.saved = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Reads what to look for, if it may have changed.
+    async fn aim(&self, chain: &Chain, progress: &mut Progress) -> Result<(), Broken> {
+        let old = |read: Instant| read.elapsed() >= SAVE || self.bell.is_news_since(read);
+        if progress.cursor.is_none() || !progress.read.is_none_or(old) {
+            return Ok(());
         }
-        let Some(cursor) = &mut progress.cursor else {
-            return Err(Broken::Lost);
-        };
+        let (now, network) = (Instant::now(), chain.network().to_string());
         let mut targets: BTreeSet<_> = self.archive.scan_targets(&network).await?.into_iter().collect();
         let assets: BTreeSet<_> = targets.iter().map(|target| target.asset).collect();
         targets.extend(assets.into_iter().flat_map(|asset| {
             let ours = |pay_to| ScanTarget { asset, pay_to };
             self.recipient.map(ours)
         }));
-        if !targets.is_subset(&progress.targets) {
-            // Nobody looked for these so far.
-            cursor.next_block = cursor.next_block.min(latest.saturating_sub(BACK));
-        }
+        progress.recent.news = true;
+        // Blocks are scanned already in which nobody looked for these.
+        progress.fresh |= !targets.is_subset(&progress.targets);
         progress.targets = targets;
+        progress.read = Some(now);
         Ok(())
     }
 
@@ -153,34 +159,22 @@ impl Scan {
         Ok(())
     }
 
-    /// Transfers of these tokens to these payees, from this block on.
-    async fn find(
-        &self,
-        chain: &Chain,
-        targets: &BTreeSet<ScanTarget>,
-        from: u64,
-        heads: &Heads,
-    ) -> Result<Vec<Transfer>, RpcError> {
-        let tokens: BTreeSet<Address> = targets.iter().map(|target| target.asset).collect();
-        let payees: BTreeSet<B256> = targets.iter().map(|target| target.pay_to.into_word()).collect();
-        let filter = LogFilter {
-            addresses: tokens.into_iter().collect(),
-            topics: vec![vec![TRANSFER], vec![], payees.into_iter().collect()],
-        };
-        chain
-            .first(chain.endpoints(), |one| {
-                transfers(chain, one, &filter, targets, from, heads)
-            })
-            .await
-    }
-
-    async fn record(&self, transfers: &[Transfer]) -> Result<usize, LedgerError> {
-        let moved = self.archive.record_transfers(transfers).await?;
-        self.metrics.scan_found.inc_by(moved.len() as u64);
-        for (payment, status) in &moved {
-            info!(%payment, status, "the scan of incoming transfers found a payment");
+    /// Records what was not recorded before, and what may belong to a payment by now.
+    async fn record(&self, seen: &Seen, recent: &mut Recent) -> Result<usize, LedgerError> {
+        let offered = recent.to_offer(seen);
+        let mut found = 0;
+        for batch in offered.chunks(BATCH) {
+            let matched = self.archive.record_transfers(batch).await?;
+            for one in matched.iter().filter(|one| one.applied) {
+                let (payment, status) = (one.id, &one.status);
+                info!(%payment, status, "the scan of incoming transfers found a payment");
+                found += 1;
+            }
+            recent.offered(batch, &matched);
         }
-        Ok(moved.len())
+        self.metrics.scan_found.inc_by(found as u64);
+        recent.news = false;
+        Ok(found)
     }
 
     async fn watch(&self, chain: &Chain) {
@@ -202,59 +196,19 @@ impl Scan {
     }
 }
 
-/// The transfers that one endpoint shows, each from a receipt whose block it has.
-async fn transfers(
-    chain: &Chain,
-    endpoint: &Endpoint,
-    filter: &LogFilter,
-    targets: &BTreeSet<ScanTarget>,
-    from: u64,
-    heads: &Heads,
-) -> Result<Vec<Transfer>, RpcError> {
-    let logs = endpoint.logs(filter, from, heads.latest().number, false).await?;
-    let mut hashes: Vec<B256> = logs.iter().map(|log| log.tx_hash).collect();
-    hashes.dedup();
-    let mut found = Vec::new();
-    for hash in hashes {
-        let Some(sighting) = endpoint.sighting(hash).await?.filter(|one| one.is_canonical()) else {
-            continue;
+impl Progress {
+    /// Everything up to there was searched. An endpoint that is behind takes nothing back.
+    fn went(&mut self, seen: &Seen) {
+        self.fresh = false;
+        let Some(cursor) = self.cursor.as_mut() else {
+            return;
         };
-        let receipt = &sighting.receipt;
-        let finality = heads.finality(receipt.block_number);
-        for token in &filter.addresses {
-            let ours = |one: &Incoming| {
-                targets.contains(&ScanTarget {
-                    asset: *token,
-                    pay_to: one.to,
-                })
-            };
-            found.extend(
-                incoming(receipt, *token)
-                    .into_iter()
-                    .filter(ours)
-                    .map(|one| Transfer {
-                        network: chain.network().to_string(),
-                        asset: lower(one.token),
-                        payer: lower(one.from),
-                        nonce: one.nonce.map(|nonce| format!("{nonce:#x}")),
-                        pay_to: lower(one.to),
-                        value: one.value.to_string(),
-                        tx_hash: format!("{:#x}", receipt.tx_hash),
-                        log_index: one.log_index,
-                        block_number: receipt.block_number,
-                        block_hash: format!("{:#x}", receipt.block_hash),
-                        finality: finality.max(Finality::Latest).as_str(),
-                        block_time: sighting.block.timestamp,
-                        evidence: json!({ "chain": {
-                            "event": "found by the scan",
-                            "endpoints": [endpoint.label()],
-                            "submitter": receipt.sender.map(lower),
-                        }}),
-                    }),
-            );
+        if seen.top.number.saturating_add(1) >= cursor.next_block {
+            cursor.next_block = seen.top.number.saturating_add(1);
+            cursor.block_hash = Some(seen.top.hash);
         }
+        self.recent.forget(cursor.next_block);
     }
-    Ok(found)
 }
 
 impl Part for Scan {

@@ -13,7 +13,9 @@ use insforge_protocol::okx::{Class, HashStatus};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::reconcile::{Archive, Case, Confirmation, Courier, Cursor, ScanTarget, Sent, Transfer, Unproven};
+use crate::reconcile::{
+    Archive, Case, Confirmation, Courier, Cursor, Matched, ScanTarget, Sent, Transfer, Unproven,
+};
 use crate::settle::{Claim, Lease, Ledger, LedgerError, Recorded, Report, fixture};
 use crate::worker::Flight;
 
@@ -210,7 +212,13 @@ pub(super) struct FakeArchive {
     pub(super) unproven: Mutex<Vec<Unproven>>,
     pub(super) confirmations: Mutex<Vec<Confirmation>>,
     pub(super) transfers: Mutex<Vec<Transfer>>,
+    /// No payment names these transfers yet.
+    pub(super) nobodys: Mutex<bool>,
+    /// Transfers that were offered, each time.
+    pub(super) offers: Mutex<usize>,
     pub(super) targets: Mutex<Vec<ScanTarget>>,
+    /// How often they were read.
+    pub(super) targets_read: Mutex<usize>,
     pub(super) cursor: Mutex<Option<Cursor>>,
     /// Another sidecar has the scan.
     pub(super) taken: Mutex<bool>,
@@ -263,13 +271,24 @@ impl Archive for FakeArchive {
     }
 
     fn scan_targets<'a>(&'a self, _: &'a str) -> Answer<'a, Vec<ScanTarget>> {
+        *self.targets_read.lock().unwrap() += 1;
         ok(self.targets.lock().unwrap().clone())
     }
 
-    fn record_transfers<'a>(&'a self, transfers: &'a [Transfer]) -> Answer<'a, Vec<(Uuid, String)>> {
-        self.transfers.lock().unwrap().extend_from_slice(transfers);
-        let moved = |_: &Transfer| (Uuid::nil(), "settled".to_owned());
-        ok(transfers.iter().map(moved).collect())
+    fn record_transfers<'a>(&'a self, transfers: &'a [Transfer]) -> Answer<'a, Vec<Matched>> {
+        let nobodys = *self.nobodys.lock().unwrap();
+        *self.offers.lock().unwrap() += transfers.len();
+        if !nobodys {
+            self.transfers.lock().unwrap().extend_from_slice(transfers);
+        }
+        let matched = |one: &Transfer| Matched {
+            id: Uuid::nil(),
+            status: "settled".to_owned(),
+            applied: true,
+            tx_hash: one.tx_hash.clone(),
+            log_index: one.log_index,
+        };
+        ok(transfers.iter().filter(|_| !nobodys).map(matched).collect())
     }
 
     fn vouched(&self) -> Answer<'_, Vec<VouchedDomain>> {

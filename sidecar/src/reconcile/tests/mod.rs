@@ -49,11 +49,15 @@ pub(super) fn facts() -> PaymentFacts {
 }
 
 fn chain(nodes: &[&Node]) -> Chain {
+    strict_chain(nodes, ChainSettings::default())
+}
+
+fn strict_chain(nodes: &[&Node], settings: ChainSettings) -> Chain {
     let settings = ChainSettings {
         endpoints: Secret::new(nodes.iter().map(|node| node.url.clone()).collect()),
         requests_per_second: 0.0,
         heads_age: Duration::ZERO,
-        ..ChainSettings::default()
+        ..settings
     };
     Chain::new(Network::X_LAYER, settings).unwrap()
 }
