@@ -6,14 +6,16 @@ use futures_util::future::BoxFuture;
 use insforge_protocol::evidence::{Decision, Observations, PaymentFacts, decide};
 use insforge_protocol::evm::tx_hash;
 use insforge_protocol::ledger::{Status, Word};
+use insforge_protocol::okx::Class;
 use insforge_protocol::x402::{Payment, Requirements, Scheme};
+use serde_json::json;
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::chains::Chains;
 use super::domains::Domains;
 use super::report::placed;
-use crate::chain::Target;
+use crate::chain::{Chain, Target};
 use crate::settle::{Report, Witness};
 
 /// How long a settlement waits for its proof before it is left to the reconciler.
@@ -21,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// When the reconciler looks at what could not be proven at once.
 const NEXT_LOOK: Duration = Duration::from_millis(500);
 
-/// Checks a facilitator's "confirmed" against the chain before it settles a payment.
+/// Checks a facilitator's "confirmed" against the chain before it settles a payment, and its refusals before they
+/// fail one.
 pub struct ChainWitness {
     chains: Arc<Chains>,
     domains: Arc<Domains>,
@@ -34,10 +37,15 @@ impl ChainWitness {
     }
 
     async fn check(&self, payment: &Payment, requirements: &Requirements, report: Report) -> Report {
-        let settles = report.outcome == Word::Settled.as_str() && !report.mock;
-        let exact = payment.scheme == Scheme::Exact;
-        let chain = self.chains.get(requirements.network).filter(|_| settles && exact);
+        let exact = payment.scheme == Scheme::Exact && !report.mock;
+        let chain = self.chains.get(requirements.network).filter(|_| exact);
         let Some(chain) = chain else { return report };
+        if report.outcome == Word::Refused.as_str() {
+            return doubted(chain, payment, requirements, report).await;
+        }
+        if report.outcome != Word::Settled.as_str() {
+            return report;
+        }
         let target = Target {
             facts: PaymentFacts {
                 tx_hash: report.tx_hash.as_deref().and_then(tx_hash),
@@ -63,6 +71,29 @@ impl ChainWitness {
             ..report
         }
     }
+}
+
+/// "Insufficient balance" may be said because somebody else has submitted this very authorization, perhaps before
+/// we knew of it. While its nonce is not used a refusal is one; where no endpoint answers, too, because the
+/// facilitator certainly sent nothing.
+async fn doubted(chain: &Chain, payment: &Payment, requirements: &Requirements, report: Report) -> Report {
+    let (token, signed) = (requirements.asset, &payment.authorization);
+    let asked = chain.first(chain.endpoints(), |one| async {
+        let latest = one.heads(0).await?.latest().number;
+        one.is_used(token, signed.from, signed.nonce, latest).await
+    });
+    if !matches!(timeout(PATIENCE, asked).await, Ok(Ok(true))) {
+        return report;
+    }
+    let mut evidence = report.evidence;
+    evidence["chain"] = json!({ "event": "the nonce is used" });
+    let unknown = Report {
+        outcome: Word::Unknown.as_str(),
+        class: Some(Class::Unknown.as_str()),
+        evidence,
+        ..report
+    };
+    unknown.again_after(NEXT_LOOK)
 }
 
 impl Witness for ChainWitness {

@@ -3,10 +3,11 @@ use insforge_protocol::x402::{Payment, Requirements};
 
 use super::Report;
 
-/// Who checks, before a payment is settled, what the facilitator says.
+/// Who checks what the facilitator says before it ends a payment.
 pub trait Witness: Send + Sync {
     /// The report to record in place of this one: of a settled payment, with the chain's proof, or as submitted if
-    /// the chain does not show it (yet). Where no chain can be asked, the facilitator's word stands.
+    /// the chain does not show it (yet); of a refused one, as unknown if its authorization is used all the same.
+    /// Where no chain can be asked, the facilitator's word stands.
     fn examine<'a>(
         &'a self,
         payment: &'a Payment,

@@ -1,6 +1,7 @@
 //! A facilitator's "confirmed", checked before it settles a payment.
 
 use insforge_protocol::ledger::Word;
+use insforge_protocol::okx::Class;
 use insforge_protocol::x402::{Payment, Requirements};
 use serde_json::json;
 
@@ -63,7 +64,37 @@ async fn without_a_chain_or_in_mock_mode_the_word_stands() {
     node.chain().grow(49);
     assert_eq!(examined(&[], confirmed(false)).await, confirmed(false));
     assert_eq!(examined(&[&node], confirmed(true)).await, confirmed(true));
-    let refused = Report::new(fixture::claim().lease, Word::Refused.as_str());
-    assert_eq!(examined(&[&node], refused.clone()).await, refused);
+    assert_eq!(examined(&[], refused()).await, refused());
     assert!(node.manners().asked.is_empty());
+}
+
+fn refused() -> Report {
+    Report::new(fixture::claim().lease, Word::Refused.as_str()).because("insufficient_balance", Class::Final)
+}
+
+#[tokio::test]
+async fn a_refusal_stands_while_the_nonce_is_not_used_or_nobody_can_say() {
+    let node = Node::start().await;
+    node.chain().grow(49);
+    assert_eq!(examined(&[&node], refused()).await, refused());
+    node.manners().status = Some(500);
+    assert_eq!(examined(&[&node], refused()).await, refused());
+}
+
+#[tokio::test]
+async fn a_refusal_of_what_somebody_else_submitted_is_no_failure() {
+    let node = Node::start().await;
+    node.chain().grow(49);
+    node.chain().mine(TX, true, vec![used(NONCE), transfer(VALUE)]);
+    let report = examined(&[&node], refused()).await;
+    assert_eq!(
+        (report.outcome, report.class),
+        ("unknown", Some(Class::Unknown.as_str()))
+    );
+    assert_eq!(
+        report.reason.as_deref(),
+        Some("insufficient_balance"),
+        "their words are kept"
+    );
+    assert!(report.retry_after_ms.is_some_and(|ms| ms <= 1_000));
 }
