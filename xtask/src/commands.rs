@@ -35,14 +35,14 @@ pub(crate) fn demo(arguments: &[String]) -> Result<(), Problem> {
 pub(crate) fn interop(arguments: &[String]) -> Result<(), Problem> {
     let server = ready()?;
     languages::ensure()?;
-    let folder = build(&server, false, &["--bins"])?;
+    let folder = build(&server, false, &["--bin", "interop"])?;
     run(program(&server, &folder, "interop", arguments))
 }
 
 /// Builds for release and runs a measuring program of `tests/`: `bench` or `chaos`.
 pub(crate) fn measured(name: &str, arguments: &[String]) -> Result<(), Problem> {
     let server = ready()?;
-    let folder = build(&server, true, &["--bins"])?;
+    let folder = build(&server, true, &["--bin", name])?;
     run(program(&server, &folder, name, arguments))
 }
 
