@@ -76,7 +76,7 @@ fn moves(world: &World, model: Model, memory: &Memory) -> Vec<(World, String)> {
     }
     push(lease_ends(world), "a lease runs out");
     if model.chain {
-        push(seen_on_chain(world), "the scan finds the transfer");
+        push(seen_on_chain(world, model), "the scan finds the transfer");
     }
     for (chain, label) in mempool(&world.chain) {
         push(Some(World { chain, ..*world }), label);
@@ -151,7 +151,7 @@ fn ends(mut world: World, model: Model, memory: &Memory) -> bool {
         }
     }
     if model.chain {
-        world = seen_on_chain(&world).unwrap_or(world);
+        world = seen_on_chain(&world, model).unwrap_or(world);
     }
     let right = match (world.row.status, world.chain.used_by) {
         (Status::Settled, Some(tx)) => world.row.named == Some(tx),

@@ -73,11 +73,15 @@ pub(crate) fn finish(world: &World, who: usize, report: Report, model: Model) ->
     settle(next)
 }
 
-/// `x402.record_transfers`: the scan of incoming transfers found the payment's.
-pub(crate) fn seen_on_chain(world: &World) -> Option<World> {
-    let tx = world.chain.used_by?;
-    let status = seen_status(world.row.status)?;
+/// `x402.record_transfers`: the scan of incoming transfers found the payment's, once.
+pub(crate) fn seen_on_chain(world: &World, model: Model) -> Option<World> {
+    let tx = world.chain.used_by.filter(|_| !world.scanned)?;
     let mut next = *world;
+    next.scanned = true;
+    let Some(status) = seen_status(world.row.status) else {
+        next.row.uncertain |= model.doubts && world.row.status == Status::Settling;
+        return Some(next);
+    };
     next.row = Row {
         status,
         named: Some(tx),

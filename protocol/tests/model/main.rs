@@ -24,6 +24,7 @@ const PRODUCT: Model = Model {
     chain: true,
     ghosts: false,
     strangers: false,
+    doubts: true,
 };
 
 fn holds(model: Model) -> usize {
@@ -53,6 +54,19 @@ fn a_stranger_who_submits_the_authorization_is_found_whatever_the_row_says() {
         strangers: true,
         ..PRODUCT
     });
+}
+
+#[test]
+fn without_doubt_about_refusals_a_stranger_whom_the_scan_passed_in_mid_call_is_lost() {
+    let careless = Model {
+        strangers: true,
+        doubts: false,
+        ..PRODUCT
+    };
+    let Found::Broken { rule, run } = explore(careless) else {
+        panic!("no run breaks: the model does not see what the doubt is for")
+    };
+    assert!(rule.contains("right end"), "{rule}: {run:#?}");
 }
 
 #[test]

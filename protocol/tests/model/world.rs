@@ -14,6 +14,8 @@ pub(crate) struct Model {
     pub(crate) ghosts: bool,
     /// Somebody else may submit the authorization.
     pub(crate) strangers: bool,
+    /// A scan that finds the transfer of a payment which is being settled has its refusals doubted.
+    pub(crate) doubts: bool,
 }
 
 /// Settlements of one payment that are tried; the rule bounds them, this bounds the search.
@@ -92,6 +94,8 @@ pub(crate) struct World {
     pub(crate) chain: Chain,
     pub(crate) row: Row,
     pub(crate) tasks: [Task; 2],
+    /// Whether the scan has passed the block of the transfer; it does not come back.
+    pub(crate) scanned: bool,
     /// The transaction the row was settled with, ever.
     pub(crate) settled_with: Option<Tx>,
 }
@@ -112,6 +116,7 @@ impl World {
             live: false,
         },
         tasks: [Task::Idle, Task::Idle],
+        scanned: false,
         settled_with: None,
     };
 
