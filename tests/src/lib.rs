@@ -10,6 +10,7 @@ pub mod interop;
 pub mod issuer;
 pub mod ledger;
 pub mod process;
+pub mod proxy;
 pub mod sidecar;
 pub mod standin;
 pub mod wait;

@@ -10,11 +10,13 @@ mod janitor;
 mod options;
 mod server;
 mod shared;
+mod standby;
 mod template;
 
 pub use database::Database;
 pub use install::Installation;
-pub use options::Options;
+pub use options::{Options, SMALL_DISK};
 pub use server::Server;
 pub use shared::Cluster;
+pub use standby::Standby;
 pub use template::Template;

@@ -5,13 +5,20 @@ pub struct Options {
     pub fsync: bool,
     /// Further lines of `postgresql.conf`.
     pub settings: Vec<String>,
+    /// Gives the server a disk of so many megabytes on [`SMALL_DISK`], which nobody else sees and which goes with
+    /// it. Needs root and the right to mount.
+    pub small_disk: Option<u32>,
 }
+
+/// Where a server with a small disk has it.
+pub const SMALL_DISK: &str = "/mnt";
 
 impl Default for Options {
     fn default() -> Options {
         Options {
             fsync: true,
             settings: Vec::new(),
+            small_disk: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use parking_lot::Mutex;
 
 use super::install::Installation;
-use super::options::Options;
+use super::options::{Options, SMALL_DISK};
 
 /// Folder of the clusters. Not `TMPDIR`: a socket's path must stay below 108 bytes, and the
 /// unprivileged user must be able to reach it.
@@ -96,7 +96,7 @@ pub(super) fn url(port: u16, user: &str, database: &str) -> String {
 
 impl Supervisor {
     fn start(installation: &Installation, port: u16, options: &Options) -> Result<(Supervisor, PathBuf)> {
-        let mut command = unprivileged_shell(Path::new("/"))?;
+        let mut command = unprivileged_shell(Path::new("/"), options.small_disk)?;
         command.arg(include_str!("supervise.sh")).arg("supervise");
         command
             .arg(&installation.bin)
@@ -147,10 +147,19 @@ impl Drop for Supervisor {
 }
 
 /// `sh -c` as a user that Postgres agrees to run as, in a process group of its own so that Ctrl-C in a
-/// terminal leaves it time to clean up, and with none of the caller's environment.
-fn unprivileged_shell(cwd: &Path) -> Result<Command> {
+/// terminal leaves it time to clean up, and with none of the caller's environment. A small disk is mounted
+/// in a namespace of its own: it is gone with the last process there.
+fn unprivileged_shell(cwd: &Path, small_disk: Option<u32>) -> Result<Command> {
     use std::os::unix::process::CommandExt;
-    let mut command = if is_root()? {
+    let mut command = if let Some(megabytes) = small_disk {
+        let mount = format!(
+            "mount -t tmpfs -o size={megabytes}m,uid=postgres,gid=postgres,mode=700 tmpfs {SMALL_DISK}"
+        );
+        let mut unshare = Command::new("unshare");
+        let then = format!("{mount} && exec runuser -u postgres -- sh -c \"$@\"");
+        unshare.args(["--mount", "sh", "-c", &then, "sh"]);
+        unshare
+    } else if is_root()? {
         let mut runuser = Command::new("runuser");
         runuser.args(["-u", "postgres", "--", "sh", "-c"]);
         runuser

@@ -246,6 +246,7 @@ fn said(say: &Say, envelope: Envelope, data: Value) -> Reply {
     match say {
         Say::Truth | Say::Success(_) | Say::Refusal(_) => Reply::Json(200, envelope.answer(data)),
         Say::Truncated => Reply::Truncated(envelope.answer(data)),
+        Say::Slow(pause) => Reply::Slow(*pause, envelope.answer(data)),
         Say::Code(status, code) => Reply::Json(*status, envelope.error(code, "error")),
         Say::RateLimited(after) => Reply::Limited(*after, envelope.error("50011", "Too Many Requests")),
         Say::Reset => Reply::Reset,

@@ -58,6 +58,8 @@ pub enum Say {
     Garbage,
     /// The truth, cut in the middle of the body.
     Truncated,
+    /// The truth; the second half of its body comes so many milliseconds after the first.
+    Slow(u64),
     /// `success: true` with these members, true or not.
     Success(Answer),
     /// `success: false` with this reason, true or not.

@@ -1,11 +1,12 @@
 use std::future::pending;
 use std::io;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 /// What goes back to the client.
@@ -16,6 +17,8 @@ pub(super) enum Reply {
     Limited(Option<u32>, Value),
     Page(u16, &'static str),
     Truncated(Value),
+    /// Milliseconds between the halves of the body.
+    Slow(u64, Value),
     Reset,
     Silence,
 }
@@ -32,6 +35,7 @@ impl Reply {
             Reply::Json(status, _) | Reply::Page(status, _) => format!("http {status}"),
             Reply::Limited(..) => "http 429".to_owned(),
             Reply::Truncated(_) => "truncated".to_owned(),
+            Reply::Slow(..) => "slow".to_owned(),
             Reply::Reset => "reset".to_owned(),
             Reply::Silence => "silence".to_owned(),
         }
@@ -56,6 +60,7 @@ impl Reply {
                 response
             }
             Reply::Truncated(value) => truncated(&value),
+            Reply::Slow(pause, value) => slow(&value, pause),
             Reply::Reset => {
                 let mut response = Response::new(Body::empty());
                 response.extensions_mut().insert(ResetInstead);
@@ -77,13 +82,34 @@ fn json(status: u16, value: &Value) -> Response<Body> {
 
 /// Promises the whole length, sends half, and breaks off.
 fn truncated(value: &Value) -> Response<Body> {
-    let text = value.to_string();
-    let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
+    let (length, half, _) = halves(value);
     let parts = [Ok(half), Err(io::Error::from(io::ErrorKind::BrokenPipe))];
-    let mut response = Response::new(Body::from_stream(stream::iter(parts)));
+    sized(length, Body::from_stream(stream::iter(parts)))
+}
+
+/// Sends half, and the rest later.
+fn slow(value: &Value, pause: u64) -> Response<Body> {
+    let (length, first, second) = halves(value);
+    let later = async move {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        Ok(second)
+    };
+    let parts = stream::iter([Ok::<_, io::Error>(first)]).chain(stream::once(later));
+    sized(length, Body::from_stream(parts))
+}
+
+fn halves(value: &Value) -> (usize, Bytes, Bytes) {
+    let mut first = Bytes::from(value.to_string());
+    let length = first.len();
+    let second = first.split_off(length / 2);
+    (length, first, second)
+}
+
+fn sized(length: usize, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     response
         .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        .insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 

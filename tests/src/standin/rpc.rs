@@ -68,6 +68,7 @@ pub(super) async fn answer(world: &World, name: &str, body: &[u8]) -> Reply {
             Reply::Limited(*after, error(&request["id"], &RpcError(-32005, "limit".into())))
         }
         Say::Truncated => Reply::Truncated(truth),
+        Say::Slow(pause) => Reply::Slow(*pause, truth),
         Say::Reset => Reply::Reset,
         Say::Silence => Reply::Silence,
         Say::Status(status) => Reply::Page(*status, "upstream error"),

@@ -34,6 +34,7 @@ async fn takeover(profile: impl Fn(Plan) -> Plan) -> Result<Duration> {
         .await
         .context("nobody took it over")?;
     let taken = killed.elapsed();
+    eprintln!("another worker had the payment {taken:?} after the kill");
     scene.settled(&signed, id).await?;
     Ok(taken)
 }
