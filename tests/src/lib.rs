@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod buyer;
+pub mod chaos;
 pub mod cluster;
 pub mod http;
 pub mod interop;

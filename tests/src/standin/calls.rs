@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use alloy_primitives::{Address, B256};
@@ -28,6 +29,7 @@ pub struct Call {
 #[derive(Debug)]
 pub struct CallLog {
     calls: Mutex<Vec<Call>>,
+    counts: Mutex<HashMap<(String, Option<B256>), u64>>,
     changed: watch::Sender<usize>,
 }
 
@@ -35,6 +37,7 @@ impl Default for CallLog {
     fn default() -> CallLog {
         CallLog {
             calls: Mutex::default(),
+            counts: Mutex::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -42,6 +45,11 @@ impl Default for CallLog {
 
 impl CallLog {
     pub(super) fn begin(&self, call: Call) -> usize {
+        *self
+            .counts
+            .lock()
+            .entry((call.target.clone(), call.nonce))
+            .or_default() += 1;
         let mut calls = self.calls.lock();
         calls.push(call);
         let count = calls.len();
@@ -65,6 +73,7 @@ impl CallLog {
     /// Forgets the calls so far.
     pub fn clear(&self) {
         self.calls.lock().clear();
+        self.counts.lock().clear();
     }
 
     /// Calls of `target`.
@@ -85,11 +94,11 @@ impl CallLog {
 
     /// Which call of `target` for this nonce the newest one is, counted from 1.
     pub(super) fn count(&self, target: &str, nonce: Option<B256>) -> u64 {
-        let calls = self.calls.lock();
-        calls
-            .iter()
-            .filter(|c| c.target == target && c.nonce == nonce)
-            .count() as u64
+        let counts = self.counts.lock();
+        counts
+            .get(&(target.to_owned(), nonce))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Waits until `condition` holds for the calls so far; woken by each new call and each answer.

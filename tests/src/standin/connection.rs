@@ -45,7 +45,13 @@ async fn connection(stream: TcpStream, world: Arc<World>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (handle, world) = (handle.clone(), world.clone());
         async move {
-            let response = answer(world, request.map(Body::new)).await;
+            let carries_on = world.settings.lock().carries_on;
+            let answering = answer(world, request.map(Body::new));
+            let response = if carries_on {
+                tokio::spawn(answering).await.map_err(io::Error::other)?
+            } else {
+                answering.await
+            };
             if response.extensions().get::<ResetInstead>().is_some() {
                 SockRef::from(&*handle).set_linger(Some(Duration::ZERO))?;
                 return Err(io::Error::from(io::ErrorKind::ConnectionReset));

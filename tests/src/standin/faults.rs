@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use alloy_primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +179,8 @@ impl Rule {
 pub(super) struct Plan {
     pub(super) rules: Vec<Rule>,
     pub(super) seed: u64,
+    /// How often a rule applied, by its target.
+    pub(super) given: BTreeMap<String, u64>,
 }
 
 impl Plan {
@@ -192,6 +196,7 @@ impl Plan {
             .position(|(at, rule)| hit((at, rule)))?;
         let rule = &mut self.rules[at];
         rule.times = rule.times.map(|left| left - 1);
+        *self.given.entry(rule.target.clone()).or_default() += 1;
         Some(rule.fault.clone())
     }
 }
@@ -214,7 +219,11 @@ mod tests {
     fn a_rule_is_used_up_and_the_next_one_takes_over() {
         let first = Rule::once("settle", Fault::before_effect(Say::Reset));
         let rules = vec![first, Rule::always("settle", Fault::after_effect(Say::Garbage))];
-        let mut plan = Plan { rules, seed: 1 };
+        let mut plan = Plan {
+            rules,
+            seed: 1,
+            ..Plan::default()
+        };
         let mut pick = || plan.pick("settle", None, 0).map(|f| f.say);
         assert_eq!(
             [pick(), pick(), pick()],
@@ -233,6 +242,7 @@ mod tests {
             let mut plan = Plan {
                 rules: vec![rule.clone()],
                 seed,
+                ..Plan::default()
             };
             let nonces = (0..=255u8).map(B256::repeat_byte);
             nonces

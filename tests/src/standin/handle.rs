@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +88,11 @@ impl StandIn {
     /// Seeds the chance of rules with a probability.
     pub fn seed(&self, seed: u64) {
         self.world.plan.lock().seed = seed;
+    }
+
+    /// How many faults were given so far, by the target of their rule.
+    pub fn faults_given(&self) -> BTreeMap<String, u64> {
+        self.world.plan.lock().given.clone()
     }
 
     /// Changes settings.

@@ -64,6 +64,9 @@ pub struct Settings {
     /// Whether unused answers of `/verify` still check balance and nonce. On when `false`: turning it
     /// off makes `/verify` say yes to everything, as a facilitator with a stale view would.
     pub verify_blindly: bool,
+    /// Whether a call goes on when its caller is gone, as it does at a real facilitator. Off, it is dropped
+    /// where it stands, so that a test that ends leaves nothing behind.
+    pub carries_on: bool,
 }
 
 /// A `/settle` as a hook sees it: authenticated and readable, nothing has happened yet.

@@ -1,0 +1,9 @@
+//! The reckoning after a storm: submissions, books and chain are compared row by row.
+
+mod books;
+mod history;
+mod money;
+mod reckon;
+
+pub(super) use books::{Books, Payment};
+pub(super) use reckon::{Seen, audit};
