@@ -33,7 +33,8 @@ CREATE TYPE x402.confirmation AS (id uuid, tx_hash text, outcome text, finality 
   block_hash text, log_index integer, reason text, evidence jsonb);
 
 -- Records what the chain says of settled payments: confirmed at some depth, or reorganised away, in
--- which case the payment goes back to work. Nothing undoes what is finalized.
+-- which case the payment goes back to work, or to a person where nobody could work on it. Nothing undoes
+-- what is finalized.
 CREATE FUNCTION x402.confirm(confirmations jsonb) RETURNS TABLE (id uuid, status text, applied boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 #variable_conflict use_column
@@ -85,5 +86,11 @@ BEGIN
   INSERT INTO x402.events (payment_id, from_status, to_status, evidence)
   VALUES (given.id, 'settled', 'submitted', coalesce(given.evidence, '{}') || jsonb_strip_nulls(jsonb_build_object(
     'outcome', 'reorganised', 'reason', given.reason, 'tx_hash', lower(given.tx_hash))));
+  IF NOT EXISTS (SELECT FROM x402.authorizations a WHERE a.payment_id = given.id) THEN
+    -- An app settled it by itself: there is nothing that a worker could send again.
+    UPDATE @extschema@.x402_payments p SET status = 'review', error_reason = 'reorganised' WHERE p.id = given.id;
+    INSERT INTO x402.events (payment_id, from_status, to_status, evidence)
+    VALUES (given.id, 'submitted', 'review', '{"reason": "no signed payment is kept that could be sent again"}');
+  END IF;
   RETURN true;
 END $fn$;

@@ -60,6 +60,10 @@ DECLARE
     'A settling payment has a worker; a failed or expired one needs a new authorization from the buyer.');
   target text := CASE found WHEN 'review' THEN 'unknown' ELSE found END;
 BEGIN
+  IF found = 'review' AND NOT EXISTS (SELECT FROM x402.authorizations a WHERE a.payment_id = retry.payment_id) THEN
+    RAISE EXCEPTION 'a payment that an app settled by itself cannot be retried' USING ERRCODE = 'X4207',
+      HINT = 'Nothing signed is kept that could be sent; x402.accept() or x402.write_off() decides.';
+  END IF;
   PERFORM x402._act(payment_id, found, target, 'retry', reason, on_behalf_of);
   IF found = 'review' THEN
     INSERT INTO x402.queue (payment_id, status, valid_before, uncertain)
@@ -72,7 +76,7 @@ END $fn$;
 COMMENT ON FUNCTION x402.retry(uuid, text, text) IS
 'Has an open payment looked at now, and sends one in review back to reconciliation; returns its status.
 VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. Errors: P0002 without such a payment (NULL too), X4207 in another
-status, 22023 without a reason. Execute: owner and sidecar roles.';
+status or in review without a signed payment, 22023 without a reason. Execute: owner and sidecar roles.';
 
 -- Withdraws a payment that was never sent.
 CREATE FUNCTION x402.cancel(payment_id uuid, reason text, on_behalf_of text DEFAULT NULL) RETURNS text
