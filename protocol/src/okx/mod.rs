@@ -20,7 +20,7 @@ pub use request::{settle_body, status_path, verify_body};
 pub use sign::{prehash, sign, timestamp};
 pub use status::{HashStatus, hash_status};
 pub use supported::{Kind, supported_kinds};
-pub use verify::{NoAnswer, VerifyAnswer, verify_answer};
+pub use verify::{NoAnswer, VerifyAnswer, refuses_timestamp, verify_answer};
 
 #[cfg(test)]
 mod tests;

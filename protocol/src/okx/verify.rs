@@ -72,6 +72,15 @@ fn class_of(reason: &str) -> Class {
     }
 }
 
+/// Whether the request was refused because of its timestamp alone, before anybody looked at what it asks for.
+pub fn refuses_timestamp(call: &Call) -> bool {
+    let Call::Status { status, body, .. } = call else {
+        return false;
+    };
+    let code = Envelope::parse(body).and_then(|envelope| envelope.code);
+    *status < 500 && code.as_deref().and_then(of_code) == Some(Meaning::NotSent(NotSentCause::Clock))
+}
+
 /// Takes the envelope off an answer to a question that spends nothing.
 pub(super) fn open_envelope(call: &Call) -> Result<Envelope, NoAnswer> {
     let retry = |reason: String| NoAnswer {

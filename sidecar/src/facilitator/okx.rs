@@ -5,9 +5,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use insforge_protocol::evm::tx_hash;
 use insforge_protocol::okx::{
-    Asked, Endpoint, Generation, HashStatus, Kind, NoAnswer, NotSentCause, Outcome, Settlement, VerifyAnswer,
-    hash_status, settle_body, settle_outcome, sign, status_path, supported_kinds, timestamp, verify_answer,
-    verify_body,
+    Asked, Endpoint, Generation, HashStatus, Kind, NoAnswer, Settlement, VerifyAnswer, hash_status,
+    refuses_timestamp, settle_body, settle_outcome, sign, status_path, supported_kinds, timestamp,
+    verify_answer, verify_body,
 };
 use insforge_protocol::x402::{Payment, Requirements};
 use reqwest::Method;
@@ -51,9 +51,19 @@ impl Okx {
         })
     }
 
+    /// Sends; where OKX refuses our timestamp, finds out how wrong our clock is and sends once more. What was
+    /// refused for its stamp was certainly not looked at, so a second settle cannot be a second settlement.
+    async fn send(&self, method: Method, path: &str, body: &str) -> Called {
+        let called = self.send_once(method.clone(), path, body).await;
+        if refuses_timestamp(&called.call) && self.correct_clock(&called) {
+            return self.send_once(method, path, body).await;
+        }
+        called
+    }
+
     /// Signs and sends. The signature covers the very text that goes out, so the body is serialised once;
     /// it is stamped and signed anew for every request.
-    async fn send(&self, method: Method, path: &str, body: &str) -> Called {
+    async fn send_once(&self, method: Method, path: &str, body: &str) -> Called {
         let stamp = timestamp(self.clock.unix_ms().saturating_add_signed(self.clock_offset_ms()));
         let signature = sign(
             self.settings.secret_key.expose(),
@@ -107,23 +117,6 @@ impl Okx {
         self.offset_ms.store(offset, Ordering::Relaxed);
         true
     }
-
-    async fn settle_once(&self, asked: &Asked, path: &str, body: &str) -> Settlement {
-        let called = self.send(Method::POST, path, body).await;
-        let settlement = settle_outcome(asked, &called.call);
-        let refused_stamp = matches!(
-            settlement.outcome,
-            Outcome::NotSent {
-                cause: NotSentCause::Clock,
-                ..
-            }
-        );
-        if !refused_stamp || !self.correct_clock(&called) {
-            return settlement;
-        }
-        // The refused request was certainly not sent on, so a second one cannot be a second settlement.
-        settle_outcome(asked, &self.send(Method::POST, path, body).await.call)
-    }
 }
 
 impl Facilitator for Okx {
@@ -137,7 +130,7 @@ impl Facilitator for Okx {
         let body = settle_body(self.generation, payment, requirements, self.settings.sync_settle).to_string();
         let path = self.generation.path(Endpoint::Settle);
         let asked = Asked::of(payment);
-        async move { self.settle_once(&asked, &path, &body).await }.boxed()
+        async move { settle_outcome(&asked, &self.send(Method::POST, &path, &body).await.call) }.boxed()
     }
 
     fn status<'a>(&'a self, payment: &'a Payment, hash: &'a str) -> BoxFuture<'a, Option<HashStatus>> {

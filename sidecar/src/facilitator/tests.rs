@@ -261,31 +261,42 @@ fn limited(retry_after: &'static str) -> Response {
     (StatusCode::TOO_MANY_REQUESTS, headers, body).into_response()
 }
 
+/// Ten minutes ahead of us, and particular about it at the first request.
+fn particular(n: usize, then: fn(usize) -> Response) -> Response {
+    if n > 1 {
+        return then(n);
+    }
+    let body = axum::Json(json!({"code": "50112", "msg": "Invalid OK-ACCESS-TIMESTAMP"}));
+    let date = [("date", "Mon, 30 Mar 2026 12:10:00 GMT")];
+    (StatusCode::UNAUTHORIZED, date, body).into_response()
+}
+
+fn stamps(seen: &Mutex<Vec<Seen>>) -> Vec<String> {
+    let seen = seen.lock().unwrap();
+    let stamp = |seen: &Seen| seen.headers["ok-access-timestamp"].to_str().unwrap().to_owned();
+    seen.iter().map(stamp).collect()
+}
+
+const CORRECTED: [&str; 2] = ["2026-03-30T12:00:00.123Z", "2026-03-30T12:10:00.500Z"];
+
 #[tokio::test]
 async fn a_refused_timestamp_is_corrected_by_the_servers_date_and_sent_once_more() {
-    let (url, seen) = stub(|n| match n {
-        1 => {
-            let body = axum::Json(json!({"code": "50112", "msg": "Invalid OK-ACCESS-TIMESTAMP"}));
-            (
-                StatusCode::UNAUTHORIZED,
-                [("date", "Mon, 30 Mar 2026 12:10:00 GMT")],
-                body,
-            )
-                .into_response()
-        }
-        n => settled(n),
-    })
-    .await;
+    let (url, seen) = stub(|n| particular(n, settled)).await;
     let okx = okx(&url, 2);
     assert!(matches!(settle(&okx).await.outcome, Outcome::Settled { .. }));
-    let stamps: Vec<_> = seen
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|s| s.headers["ok-access-timestamp"].clone())
-        .collect();
-    assert_eq!(stamps, ["2026-03-30T12:00:00.123Z", "2026-03-30T12:10:00.500Z"]);
+    assert_eq!(stamps(&seen), CORRECTED);
     assert_eq!(okx.clock_offset_ms(), 600_377);
+}
+
+#[tokio::test]
+async fn a_wrong_clock_keeps_nobody_from_asking_what_is_supported() {
+    fn nothing(_: usize) -> Response {
+        axum::Json(json!({"code": 0, "data": {"kinds": []}})).into_response()
+    }
+    let (url, seen) = stub(|n| particular(n, nothing)).await;
+    let okx = okx(&url, 2);
+    assert_eq!(okx.supported().await, Ok(Vec::new()));
+    assert_eq!(stamps(&seen), CORRECTED);
 }
 
 #[tokio::test]
