@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::gate::Cause;
+use super::launch::no_intent;
 use super::{Core, Flight};
 use crate::reconcile::{Case, Courier, Sent};
 use crate::settle::{Decision, Report};
@@ -40,11 +41,13 @@ impl Core {
             // The intent may or may not be committed, but nothing was sent: that much can be recorded.
             Err(error) => {
                 debug!(%error, "an intent could not be committed");
-                return not_sent(flight, "the intent could not be committed");
+                return Sent::Answered(Box::new(no_intent(flight.lease())));
             }
         }
         if !flight.is_held() {
-            return not_sent(flight, "the lease ran out before the call");
+            let why = "the lease ran out before the call";
+            let report = Report::new(lease, "not_sent").because(why, Class::Retryable);
+            return Sent::Answered(Box::new(report.again_after(Duration::ZERO)));
         }
         debug!(payment = %lease.id, waited = ?asked.elapsed(), "sending a payment again");
         let _slot = admission.slot();
@@ -66,11 +69,6 @@ impl Core {
         }
         Some(status)
     }
-}
-
-fn not_sent(flight: &Flight, why: &str) -> Sent {
-    let report = Report::new(flight.lease(), "not_sent").because(why, Class::Retryable);
-    Sent::Answered(Box::new(report.again_after(Duration::ZERO)))
 }
 
 impl Courier for Core {

@@ -6,13 +6,17 @@ use tracing::{debug, info, warn};
 
 use super::attempt::InFlight;
 use super::{Core, Flight, Slot};
-use crate::settle::{Claim, Decision, Lease, Order, Report, decide};
+use crate::settle::{Claim, Decision, Lease, Order, Report, backoff, decide};
 
 /// Claims judged between two chances for other tasks to run; a judgement recovers a public key.
 const JUDGED_AT_ONCE: usize = 8;
 
 /// How long a payment rests whose token is not to be settled at present.
 const OBJECTION: Duration = Duration::from_secs(60);
+
+/// How long a payment rests whose intent could not be committed: a full disk lets claims pass and intents not,
+/// and would be asked as fast as it answers.
+const NO_INTENT: Duration = Duration::from_secs(1);
 
 /// A claim that is to be sent.
 struct Ready {
@@ -100,9 +104,7 @@ impl Core {
                 debug!(%error, "intents could not be committed");
                 for Ready { in_flight, .. } in ready {
                     self.parts.limiter.give_back(1);
-                    let report = Report::new(in_flight.flight.lease(), "not_sent")
-                        .because("the intent could not be committed", Class::Retryable)
-                        .again_after(Duration::ZERO);
+                    let report = no_intent(in_flight.flight.lease());
                     self.payments
                         .spawn("close", self.clone().record(in_flight, report));
                 }
@@ -115,4 +117,12 @@ impl Core {
         self.parts.metrics.leases_lost.inc();
         warn!(payment = %flight.lease().id, "the lease was lost before anything was sent; nothing was");
     }
+}
+
+/// Whether the intent is committed is not known; that nothing was sent is.
+pub(super) fn no_intent(lease: Lease) -> Report {
+    let pause = backoff::half_jitter(0, NO_INTENT, NO_INTENT, rand::random());
+    let report =
+        Report::new(lease, "not_sent").because("the intent could not be committed", Class::Retryable);
+    report.again_after(pause)
 }

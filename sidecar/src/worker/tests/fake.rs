@@ -42,6 +42,8 @@ pub(super) struct Books {
     pub(super) batches: Vec<usize>,
     /// While set, every statement fails.
     pub(super) down: bool,
+    /// No intent can be written; everything else works.
+    pub(super) full: bool,
     /// Outcomes of this payment are refused.
     pub(super) poison: Option<Uuid>,
     /// Time a statement takes.
@@ -200,6 +202,9 @@ impl Ledger for FakeLedger {
 
     fn begin<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, HashSet<Uuid>> {
         self.run("begin", move |books| {
+            if books.full {
+                return Err(LedgerError::Unavailable("disk full".to_owned()));
+            }
             let mut begun = HashSet::new();
             for lease in leases {
                 if let Some(row) = books.held(lease.id, lease.token) {

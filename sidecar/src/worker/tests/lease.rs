@@ -93,3 +93,20 @@ async fn a_process_that_slept_past_its_lease_does_not_start_the_call() {
     sleep(4 * LEASE).await;
     assert_eq!(settler.facilitator.called(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_takes_claims_and_no_intents_is_not_asked_in_a_loop() {
+    let ledger = with(1);
+    ledger.books().full = true;
+    let settler = Settler::start(ledger, Arc::default(), WIDE);
+    // The database rings for a payment that was put back.
+    for _ in 0..100 {
+        settler.bell.ring();
+        sleep(SECOND / 10).await;
+    }
+    let intents = settler.ledger.count("begin");
+    assert!((5..=25).contains(&intents), "{intents} in ten seconds");
+    settler.ledger.books().full = false;
+    settler.all_settled().await;
+    assert_eq!(settler.facilitator.called(), 1);
+}
