@@ -52,15 +52,15 @@ impl Case<'_> {
         let mut told = buyer.ask(&json!({ "url": url, "key": key })).await?;
         let first = told.clone();
         if lost {
-            ensure!(
-                scene.chain.has_lost().await?,
-                "no answer of /settle was lost; the buyer: {told}"
-            );
+            let has_lost = || async { Ok(scene.chain.has_lost().await?.then_some(())) };
+            wait_until(SOON, "an answer of /settle is lost", has_lost)
+                .await
+                .with_context(|| format!("the buyer was told {told}"))?;
             scene.chain.light().await?;
         }
         if told["status"] != 200 && self.trial != Trial::Plain {
             let buyer = Mutex::new(buyer);
-            let again = || async { again(&mut *buyer.lock().await, &url).await };
+            let again = || async { again(*buyer.lock().await, &url).await };
             told = wait_until(SOON, "the resource", again)
                 .await
                 .with_context(|| format!("it was told {first} first"))?;

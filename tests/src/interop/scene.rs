@@ -86,7 +86,7 @@ impl Scene {
         self.sidecar = None;
         let (at_gateway, at_facilitator) = match wait {
             Wait::Default => ("20s", "25s"),
-            Wait::Short => ("1s", "1s"),
+            Wait::Short => ("500ms", "500ms"),
         };
         let known = credentials();
         let offer =

@@ -46,7 +46,7 @@ on X Layer from the chain; on Base, where it asks no chain, by sending the same 
         "## The facilitator's answer is lost, and nothing can be found out in time
 
 Chain and facilitator answer nothing until the buyer was told that the outcome is open (the waits of the sidecar are shortened to
-1 s for this). Then the buyer sends the same payment again: the statuses in the order in which they came. The 402 of the middlewares
+half a second for this). Then the buyer sends the same payment again: the statuses in the order in which they came. The 402 of the middlewares
 carries `PAYMENT-RESPONSE` or an error, and no offer: no client signs again for it.
 ",
     ),
@@ -78,12 +78,13 @@ impl Table {
         }
     }
 
-    /// The page.
-    pub(super) fn text(&self, root: &Path) -> Result<String> {
+    /// The page. A cell that was left out of this run says what it said in `known`, the page so far.
+    pub(super) fn text(&self, root: &Path, known: &str) -> Result<String> {
         let mut text = HEAD.to_owned();
         for (trial, title) in TITLES {
             writeln!(text, "\n{title}")?;
-            self.one(&mut text, trial)?;
+            let heading = title.lines().next().unwrap_or_default();
+            self.one(&mut text, trial, section(known, heading))?;
         }
         writeln!(text, "\n## What does not go together\n")?;
         for (number, note) in self.notes.iter().enumerate() {
@@ -100,7 +101,7 @@ impl Table {
         Ok(text)
     }
 
-    fn one(&self, text: &mut String, trial: Trial) -> Result<()> {
+    fn one(&self, text: &mut String, trial: Trial, known: &str) -> Result<()> {
         let sellers: Vec<&str> = std::iter::once("gateway")
             .chain(SHOPS.iter().map(|shop| shop.name))
             .collect();
@@ -108,15 +109,61 @@ impl Table {
         writeln!(text, "|---|{}", "---|".repeat(sellers.len()))?;
         for (row, client) in CLIENTS.iter().enumerate() {
             let cell = |column| {
-                let found = self
-                    .cells
-                    .iter()
-                    .find(|cell| (cell.0, cell.1, cell.2) == (trial, row, column));
-                found.map_or("", |cell| cell.3.as_str())
+                let wanted = (trial, row, column);
+                let found = self.cells.iter().find(|cell| (cell.0, cell.1, cell.2) == wanted);
+                found.map_or_else(|| kept(known, client.party.name, column), |cell| cell.3.as_str())
             };
             let cells: Vec<&str> = (0..sellers.len()).map(cell).collect();
             writeln!(text, "| {} | {} |", client.party.name, cells.join(" | "))?;
         }
         Ok(())
+    }
+}
+
+/// The part of a page under a heading.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let rest = page
+        .split_once(&format!("{heading}\n"))
+        .map_or("", |(_, rest)| rest);
+    rest.split_once("\n## ").map_or(rest, |(section, _)| section)
+}
+
+/// A cell of a table as the page has it.
+fn kept<'a>(section: &'a str, row: &str, column: usize) -> &'a str {
+    let begin = format!("| {row} |");
+    let line = section
+        .lines()
+        .find(|line| line.starts_with(&begin))
+        .unwrap_or_default();
+    line.split('|').nth(column + 2).unwrap_or_default().trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_keeps_what_this_run_left_out_and_shows_what_it_found() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut whole = Table::new();
+        for row in 0..CLIENTS.len() {
+            for (trial, column) in TITLES
+                .iter()
+                .flat_map(|(trial, _)| (0..=SHOPS.len()).map(|c| (*trial, c)))
+            {
+                whole.bought(trial, row, column, format!("{row}{column}"));
+            }
+        }
+        let page = whole.text(&root, "").unwrap();
+        assert!(
+            page.contains("| `@x402/axios` | 10 | 11 | 12 | 13 | 14 |"),
+            "{page}"
+        );
+        assert_eq!(Table::new().text(&root, &page).unwrap(), page);
+        let mut one = Table::new();
+        one.bought(Trial::Open, 1, 4, "503, 200".to_owned());
+        let changed = one.text(&root, &page).unwrap();
+        assert_eq!(changed.matches("| 10 | 11 | 12 | 13 | 14 |").count(), 2);
+        assert_eq!(changed.matches("| 10 | 11 | 12 | 13 | 503, 200 |").count(), 1);
     }
 }

@@ -26,13 +26,20 @@ impl Tools {
         let (node, python) = (interop.join("node"), interop.join("python"));
         let made = target.join("interop");
         std::fs::create_dir_all(&made)?;
-        packages_of_node(&node, &made).await?;
-        let interpreter = packages_of_python(&python, &made).await?;
-        let rust = if with_rust {
-            Some(crate_of_rust(&interop.join("rust"), &made.join("rust")).await?)
-        } else {
-            None
+        let crates = async {
+            match with_rust {
+                true => crate_of_rust(&interop.join("rust"), &made.join("rust"))
+                    .await
+                    .map(Some),
+                false => Ok(None),
+            }
         };
+        // Registries are slow in different ways: all at once.
+        let ((), interpreter, rust) = tokio::try_join!(
+            packages_of_node(&node, &made),
+            packages_of_python(&python, &made),
+            crates,
+        )?;
         Ok(Tools {
             node,
             python,

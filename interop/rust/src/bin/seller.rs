@@ -38,7 +38,11 @@ async fn main() {
     let usdg = token(196, address!("4ae46a509f6b1d9056937ba4500cb143933d2dc8"), "Global Dollar", "1");
     let usdc = token(8453, address!("833589fcd6edb6e08f4c7c32d4f71b54bda02913"), "USD Coin", "2");
     let v2 = x402.with_price_tag(V2Eip155Exact::price_tag(payee, usdg.amount(PRICE)));
-    let v1 = x402.with_price_tag(V1Eip155Exact::price_tag(payee, usdc.amount(PRICE)));
+    // Without a media type its offer says null, which v1 clients refuse.
+    let v1 = x402
+        .with_price_tag(V1Eip155Exact::price_tag(payee, usdc.amount(PRICE)))
+        .with_description("a report".to_owned())
+        .with_mime_type("text/plain".to_owned());
     let app = Router::new()
         .route("/report/{number}", get(report).layer(v2))
         .route("/v1/{number}", get(report).layer(v1));
