@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace};
 
-use super::plan::{Look, Plan};
+use super::plan::{Due, Look, Plan};
 use super::{Core, Wake};
 use crate::bell::Bell;
 use crate::settle::{Claim, LedgerError};
@@ -39,18 +39,23 @@ impl Dispatcher {
     async fn look(&self, wake: Wake, stop: &CancellationToken) -> Result<Look, LedgerError> {
         self.core.parts.metrics.wakeup(wake.as_str());
         if matches!(wake, Wake::Poll | Wake::Again)
-            && let Some(nothing_due) = self.nothing_due(0).await?
+            && let Some(due) = self.nothing_due().await?
         {
-            return Ok(nothing_due);
+            return Ok(Look { claimed: 0, due });
         }
-        self.claim_until_empty(stop).await
+        let mut look = self.claim_until_empty(stop).await?;
+        // After a ring another question would only hold up what was just claimed.
+        if look.due == Due::Unasked && wake != Wake::Doorbell {
+            look.due = self.core.parts.ledger.next_due().await?.into();
+        }
+        Ok(look)
     }
 
-    /// What a look found that claimed so many payments; `None` if more are due.
-    async fn nothing_due(&self, claimed: usize) -> Result<Option<Look>, LedgerError> {
+    /// When something is due that is not yet; `None` if something is due now.
+    async fn nothing_due(&self) -> Result<Option<Due>, LedgerError> {
         let due = self.core.parts.ledger.next_due().await?;
         let nothing = due.is_none_or(|due| !due.is_zero());
-        Ok(nothing.then_some(Look { claimed, due }))
+        Ok(nothing.then_some(due.into()))
     }
 
     /// Claims until fewer come than were asked for. Where requests are limited it begins with one, and goes on
@@ -86,16 +91,16 @@ impl Dispatcher {
             }
             if limited
                 && first
-                && let Some(look) = self.nothing_due(total).await?
+                && let Some(due) = self.nothing_due().await?
             {
-                return Ok(look);
+                return Ok(Look { claimed: total, due });
             }
             most = (most * 2).min(parts.batch);
             parts.metrics.wakeup(Wake::Drain.as_str());
         }
         Ok(Look {
             claimed: total,
-            due: self.core.parts.ledger.next_due().await?,
+            due: Due::Unasked,
         })
     }
 
@@ -144,7 +149,7 @@ impl Part for Dispatcher {
             match self.look(wake, &stop).await {
                 Ok(look) => {
                     trace!(wake = wake.as_str(), ?look, "looked at the queue");
-                    plan.looked(Instant::now(), wake, look, poll);
+                    plan.looked(Instant::now(), look, poll);
                 }
                 Err(error) => {
                     debug!(%error, "the queue could not be read");

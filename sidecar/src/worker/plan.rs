@@ -44,6 +44,8 @@ impl Wake {
 
 /// A second look comes this much later than a ring: the bell's interval and some slack for its commit.
 const LOOK_AGAIN: Duration = Duration::from_millis(DOORBELL_INTERVAL_MS + 5);
+/// Longest time that rings in a row may put off asking what is due, and with it what needs reconciliation.
+const OWED: Duration = Duration::from_millis(250);
 /// First wait when payments are said to be due but none can be claimed (another worker holds them).
 const EMPTY_BASE: Duration = Duration::from_millis(50);
 /// Longest such wait.
@@ -58,8 +60,25 @@ const FAILED_CAP: Duration = Duration::from_secs(5);
 pub(super) struct Look {
     /// Payments claimed.
     pub(super) claimed: usize,
-    /// Time until the next is due.
-    pub(super) due: Option<Duration>,
+    /// When the next is due.
+    pub(super) due: Due,
+}
+
+/// When the next payment is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing waits.
+    Never,
+    /// In so long; zero is now.
+    In(Duration),
+    /// Nobody asked: what was claimed is to be sent first, and a second look follows soon.
+    Unasked,
+}
+
+impl From<Option<Duration>> for Due {
+    fn from(due: Option<Duration>) -> Self {
+        due.map_or(Self::Never, Self::In)
+    }
 }
 
 /// When to look next, and why.
@@ -69,6 +88,8 @@ pub(super) struct Plan {
     again: Option<Instant>,
     due: Option<Instant>,
     retry: Option<Instant>,
+    /// Since when nobody has asked what is due, though payments were claimed.
+    owed: Option<Instant>,
     empty: u32,
     failed: u32,
 }
@@ -80,6 +101,7 @@ impl Plan {
             again: None,
             due: None,
             retry: None,
+            owed: None,
             empty: 0,
             failed: 0,
         }
@@ -92,6 +114,7 @@ impl Plan {
         }
         let timed = [
             (self.again, Wake::Again),
+            (self.owed.map(|since| since + OWED), Wake::Again),
             (self.due, Wake::Due),
             (Some(self.poll), Wake::Poll),
         ];
@@ -104,15 +127,25 @@ impl Plan {
         self.again = Some(now + LOOK_AGAIN);
     }
 
-    /// A look was taken for this reason; the next poll is due in `poll`.
-    pub(super) fn looked(&mut self, now: Instant, wake: Wake, look: Look, poll: Duration) {
+    /// A look was taken; the next poll is due in `poll`.
+    pub(super) fn looked(&mut self, now: Instant, look: Look, poll: Duration) {
         self.failed = 0;
         self.retry = None;
         self.poll = now + poll;
-        if wake == Wake::Again || self.again.is_some_and(|at| at <= now) {
+        let due = match look.due {
+            Due::Unasked => {
+                self.owed.get_or_insert(now);
+                self.again.get_or_insert(now + LOOK_AGAIN);
+                return;
+            }
+            Due::Never => None,
+            Due::In(due) => Some(due),
+        };
+        self.owed = None;
+        if self.again.is_some_and(|at| at <= now) {
             self.again = None;
         }
-        let in_vain = look.claimed == 0 && look.due.is_some_and(|due| due.is_zero());
+        let in_vain = look.claimed == 0 && due.is_some_and(|due| due.is_zero());
         // Only a second miss in a row is waited out: the first may have become due in between.
         let pause = if in_vain && self.empty > 0 {
             backoff::exponential(self.empty - 1, EMPTY_BASE, EMPTY_CAP)
@@ -120,7 +153,7 @@ impl Plan {
             Duration::ZERO
         };
         self.empty = if in_vain { self.empty.saturating_add(1) } else { 0 };
-        self.due = look.due.map(|due| now + due.max(pause));
+        self.due = due.map(|due| now + due.max(pause));
     }
 
     /// A look failed.
@@ -137,14 +170,14 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const IDLE: Look = Look {
         claimed: 0,
-        due: None,
+        due: Due::Never,
     };
 
     #[test]
     fn an_idle_queue_is_looked_at_once_in_a_poll_interval() {
         let now = Instant::now();
         let mut plan = Plan::new(now);
-        plan.looked(now, Wake::Start, IDLE, 8 * SECOND);
+        plan.looked(now, IDLE, 8 * SECOND);
         assert_eq!(plan.next(), (now + 8 * SECOND, Wake::Poll));
     }
 
@@ -154,10 +187,9 @@ mod tests {
         let mut plan = Plan::new(now);
         plan.looked(
             now,
-            Wake::Poll,
             Look {
                 claimed: 3,
-                due: Some(2 * SECOND),
+                due: Due::In(2 * SECOND),
             },
             8 * SECOND,
         );
@@ -169,10 +201,31 @@ mod tests {
         let now = Instant::now();
         let mut plan = Plan::new(now);
         plan.rung(now);
-        plan.looked(now + Duration::from_millis(1), Wake::Doorbell, IDLE, 8 * SECOND);
+        plan.looked(now + Duration::from_millis(1), IDLE, 8 * SECOND);
         assert_eq!(plan.next(), (now + LOOK_AGAIN, Wake::Again));
-        plan.looked(now + LOOK_AGAIN, Wake::Again, IDLE, 8 * SECOND);
+        plan.looked(now + LOOK_AGAIN, IDLE, 8 * SECOND);
         assert_eq!(plan.next().1, Wake::Poll);
+    }
+
+    #[test]
+    fn rings_without_end_put_off_asking_what_is_due_for_a_quarter_of_a_second_only() {
+        let start = Instant::now();
+        let mut plan = Plan::new(start);
+        let claimed = Look {
+            claimed: 1,
+            due: Due::Unasked,
+        };
+        let mut now = start;
+        while plan.next().1 != Wake::Again || plan.next().0 > now {
+            plan.rung(now);
+            plan.looked(now, claimed, 8 * SECOND);
+            now += Duration::from_millis(20);
+        }
+        assert!(now - start <= OWED + Duration::from_millis(20), "{:?}", now - start);
+        plan.looked(now, IDLE, 8 * SECOND);
+        let last_ring = now - Duration::from_millis(20);
+        let second_look = (last_ring + LOOK_AGAIN, Wake::Again);
+        assert_eq!(plan.next(), second_look, "the last ring still has its second look");
     }
 
     #[test]
@@ -181,11 +234,11 @@ mod tests {
         let mut plan = Plan::new(now);
         let in_vain = Look {
             claimed: 0,
-            due: Some(Duration::ZERO),
+            due: Due::In(Duration::ZERO),
         };
         let mut waits = Vec::new();
         for _ in 0..8 {
-            plan.looked(now, Wake::Due, in_vain, 8 * SECOND);
+            plan.looked(now, in_vain, 8 * SECOND);
             waits.push((plan.next().0 - now).as_millis());
         }
         assert_eq!(waits, [0, 50, 100, 200, 400, 800, 1000, 1000]);
@@ -200,7 +253,7 @@ mod tests {
             plan.failed(now, 1.0);
         }
         assert_eq!(plan.next(), (now + FAILED_CAP, Wake::Retry));
-        plan.looked(now + SECOND, Wake::Retry, IDLE, 8 * SECOND);
+        plan.looked(now + SECOND, IDLE, 8 * SECOND);
         assert_eq!(plan.next(), (now + 9 * SECOND, Wake::Poll));
     }
 }
