@@ -3,7 +3,7 @@ use clap::Subcommand;
 
 use super::options::Command;
 use super::report::Report;
-use super::{audit, doorbell, exchange, identity, settle, verify, wakeup};
+use super::{audit, doorbell, exchange, gateway, identity, settle, verify, wakeup};
 
 /// The names of all benches with what they measure, a line each.
 pub fn list() -> String {
@@ -26,6 +26,7 @@ pub async fn run(command: &Command) -> Result<Report> {
         Command::Identity(settings) => identity::run(settings).await,
         Command::Audit(settings) => audit::run(settings).await,
         Command::Verify(settings) => verify::run(settings).await,
+        Command::Gateway(settings) => gateway::run(settings).await,
         Command::Settle(settings) => settle::run(settings).await,
         Command::Exchange(settings) => exchange::run(settings).await,
     }

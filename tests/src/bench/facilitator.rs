@@ -4,17 +4,22 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::wire::{find, next_message};
+
 const SUPPORTED: &str =
-    r#"{"code":0,"msg":"","data":{"kinds":[{"x402Version":2,"scheme":"exact","network":"eip155:196"}]}}"#;
+    r#"{"kinds":[{"x402Version":2,"scheme":"exact","network":"eip155:196"}],"extensions":[],"signers":{}}"#;
+/// The path under which OKX's second generation answers.
+const OKX: &[u8] = b"/api/v6/";
 /// Length of `0x` and 40 hex digits.
 const ADDRESS_CHARS: usize = 42;
 
 /// A facilitator that says yes to everything after a given time, with a hash of its own for each. It judges
-/// nothing and knows no chain: what is measured is whoever calls it. It answers OKX's second generation.
+/// nothing and knows no chain: what is measured is whoever calls it. It answers OKX's second generation, and
+/// below its root the x402 standard form; `/verify` says yes at once, for it would ask no chain either.
 pub(super) struct Facilitator {
     address: SocketAddr,
     counts: Arc<Counts>,
@@ -64,6 +69,16 @@ impl Facilitator {
         })
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes so long for each answer from now on.
+    pub(super) fn take(&self, delay: Duration) {
+        let ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.counts.delay_ms.store(ms, Relaxed);
+    }
+
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -109,12 +124,8 @@ async fn connection(mut stream: TcpStream, counts: Arc<Counts>) {
     counts.connections.up();
     let mut buffer = Vec::with_capacity(8192);
     // An error is a client that went away.
-    while let Ok(Some(length)) = next_request(&mut stream, &mut buffer).await {
-        let answer = if buffer.starts_with(b"GET") {
-            SUPPORTED.to_owned()
-        } else {
-            settle(&buffer[..length], &counts).await
-        };
+    while let Ok(Some(length)) = next_message(&mut stream, &mut buffer).await {
+        let answer = answer(&buffer[..length], &counts).await;
         buffer.drain(..length);
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:";
         let response = format!("{head} {}\r\n\r\n{answer}", answer.len());
@@ -123,6 +134,25 @@ async fn connection(mut stream: TcpStream, counts: Arc<Counts>) {
         }
     }
     counts.connections.down();
+}
+
+async fn answer(request: &[u8], counts: &Counts) -> String {
+    let line = &request[..find(request, b"\r\n").unwrap_or(request.len())];
+    let data = if line.starts_with(b"GET") {
+        SUPPORTED.to_owned()
+    } else if find(line, b"/verify").is_some() {
+        format!(
+            r#"{{"isValid":true,"payer":"{}"}}"#,
+            payer(request).unwrap_or_default()
+        )
+    } else {
+        settle(request, counts).await
+    };
+    if find(line, OKX).is_some() {
+        format!(r#"{{"code":0,"msg":"","data":{data}}}"#)
+    } else {
+        data
+    }
 }
 
 async fn settle(request: &[u8], counts: &Counts) -> String {
@@ -135,31 +165,8 @@ async fn settle(request: &[u8], counts: &Counts) -> String {
     counts.in_flight.down();
     let payer = payer(request).unwrap_or_default();
     format!(
-        r#"{{"code":0,"msg":"","data":{{"success":true,"status":"success","payer":"{payer}","transaction":"0x{number:064x}","network":"eip155:196"}}}}"#
+        r#"{{"success":true,"status":"success","payer":"{payer}","transaction":"0x{number:064x}","network":"eip155:196"}}"#
     )
-}
-
-/// Reads until the buffer starts with a whole request and returns its length; `None` at the end.
-async fn next_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<usize>> {
-    loop {
-        if let Some(length) = request_length(buffer)
-            && buffer.len() >= length
-        {
-            return Ok(Some(length));
-        }
-        if stream.read_buf(buffer).await? == 0 {
-            return Ok(None);
-        }
-    }
-}
-
-/// Head and body together, once the head is there. Without a length there is no body.
-fn request_length(buffer: &[u8]) -> Option<usize> {
-    let head = find(buffer, b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&buffer[..head]).unwrap_or_default();
-    let mut fields = text.split("\r\n").filter_map(|line| line.split_once(':'));
-    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    Some(head + length.map_or(0, |(_, value)| value.trim().parse().unwrap_or(0)))
 }
 
 /// The only member of the request that the answer repeats.
@@ -169,21 +176,9 @@ fn payer(request: &[u8]) -> Option<&str> {
     std::str::from_utf8(request.get(at..at + ADDRESS_CHARS)?).ok()
 }
 
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_request_is_whole_when_its_body_is() {
-        let request = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
-        assert_eq!(request_length(request), Some(request.len()));
-        assert_eq!(request_length(&request[..20]), None);
-        assert_eq!(request_length(b"GET / HTTP/1.1\r\n\r\n"), Some(18));
-    }
 
     #[test]
     fn the_payer_is_found_in_the_body() {

@@ -12,6 +12,7 @@ mod doorbell;
 mod exchange;
 mod facilitator;
 mod fixture;
+mod gateway;
 mod identity;
 mod load;
 mod machine;
@@ -23,6 +24,7 @@ mod settle;
 mod stats;
 mod verify;
 mod wakeup;
+mod wire;
 
 pub use catalogue::{list, run};
 pub use options::{Command, Common};

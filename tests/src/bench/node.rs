@@ -17,12 +17,23 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../bench")
 }
 
+/// The lock file, and the copy of it beside what was installed by it.
+fn locks() -> [PathBuf; 2] {
+    ["package-lock.json", "node_modules/.installed-by.json"].map(|file| folder().join(file))
+}
+
+/// Whether what npm has put there is what the lock file asks for.
+fn is_installed() -> bool {
+    let [wanted, installed] = locks().map(|file| std::fs::read(file).ok());
+    installed.is_some() && installed == wanted
+}
+
 /// Version of Node, after installing what the programs need; `None` without Node.
 pub(super) async fn version() -> Result<Option<String>> {
     let Ok(asked) = Command::new("node").arg("--version").output().await else {
         return Ok(None);
     };
-    if !folder().join("node_modules/.package-lock.json").exists() {
+    if !is_installed() {
         let mut install = Command::new("npm");
         install
             .args(["ci", "--no-audit", "--no-fund"])
@@ -30,6 +41,8 @@ pub(super) async fn version() -> Result<Option<String>> {
             .stdout(Stdio::null());
         let installed = install.status().await.context("npm is not installed")?;
         ensure!(installed.success(), "npm ci in {} failed", folder().display());
+        let [wanted, installed] = locks();
+        std::fs::copy(wanted, installed).context("noting what was installed")?;
     }
     Ok(Some(String::from_utf8_lossy(&asked.stdout).trim().to_owned()))
 }

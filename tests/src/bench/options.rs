@@ -50,6 +50,8 @@ pub enum Command {
     Audit(super::audit::Settings),
     /// Payments judged per second in one backend, beside viem
     Verify(super::verify::Settings),
+    /// What the gateway adds to a request, and paid requests per second beside @x402/express
+    Gateway(super::gateway::Settings),
     /// Payments settled per second through loopback HTTP, beside graphile-worker
     Settle(super::settle::Settings),
     /// Provider tokens exchanged per second, beside jose; logins per second in one backend
@@ -65,6 +67,7 @@ impl Command {
             Command::Identity(settings) => &settings.common,
             Command::Audit(settings) => &settings.common,
             Command::Verify(settings) => &settings.common,
+            Command::Gateway(settings) => &settings.common,
             Command::Settle(settings) => &settings.common,
             Command::Exchange(settings) => &settings.common,
         }

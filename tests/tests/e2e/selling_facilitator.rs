@@ -192,3 +192,27 @@ async fn a_smart_wallets_signature_is_shown_to_the_facilitator_behind() -> Resul
     assert_eq!(scene.standin.calls().of("settle").len(), 0);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seller_can_have_every_payment_shown_to_the_facilitator_behind() -> Result<()> {
+    let scene = Scene::new().await?;
+    let fault = Fault {
+        effect: insforge_tests::standin::Effect::None,
+        say: Say::Refusal("insufficient_balance".into()),
+        ..Fault::default()
+    };
+    scene.standin.fault(Rule::once("verify", fault));
+    let plan = scene
+        .plan()?
+        .set("INSFORGE_SIDECAR_FACILITATOR_VERIFY_REMOTE", "true");
+    let shop = facilitator(plan).await?;
+    let (_, poor) = shop.call("/verify", &signed(), Form::V2).await?;
+    assert_eq!(poor["invalidReason"], "insufficient_balance", "{poor}");
+    let signed = signed();
+    assert_eq!(shop.call("/verify", &signed, Form::V2).await?.1["isValid"], true);
+    assert_eq!(shop.call("/settle", &signed, Form::V2).await?.1["success"], true);
+    // OKX would say, rightly, that the nonce is used: what is recorded is not asked about.
+    assert_eq!(shop.call("/verify", &signed, Form::V2).await?.1["isValid"], true);
+    assert_eq!(scene.standin.calls().of("verify").len(), 2);
+    Ok(())
+}

@@ -102,10 +102,15 @@ pub(crate) async fn gateway(plan: Plan, endpoint: &Endpoint, route: &Value) -> R
     for (name, value) in route.as_object().into_iter().flatten() {
         sold[name] = value.clone();
     }
+    gateway_of(plan, &json!([sold])).await
+}
+
+/// Starts a sidecar with a gateway that has these routes.
+pub(crate) async fn gateway_of(plan: Plan, routes: &Value) -> Result<Shop> {
     let address = free_port()?;
     let plan = plan.set("INSFORGE_SIDECAR_GATEWAY_LISTEN", &address.to_string());
     let sidecar = plan
-        .set("INSFORGE_SIDECAR_GATEWAY_ROUTES", &json!([sold]).to_string())
+        .set("INSFORGE_SIDECAR_GATEWAY_ROUTES", &routes.to_string())
         .start()
         .await?;
     Ok(Shop { address, sidecar })
@@ -142,6 +147,15 @@ impl Shop {
         };
         self.get(path, &[(name, &header::encode(&signed.payment(form)))])
             .await
+    }
+
+    /// How many answers of this kind the gateway has counted.
+    pub(crate) async fn answers(&self, kind: &str) -> Result<u64> {
+        let metrics = http::client()?.get(self.sidecar.url("/metrics")).send().await?;
+        let metrics = metrics.text().await?;
+        let start = format!("x402_gateway_answers_total{{answer=\"{kind}\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&start));
+        Ok(line.with_context(|| format!("no {start}"))?.parse()?)
     }
 
     /// A middleware's call.
