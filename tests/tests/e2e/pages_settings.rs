@@ -35,9 +35,9 @@ fn settings_on_any_page_pass_the_check() -> Result<()> {
     let plan = Plan::new("postgres://sidecar@db.example/app?sslmode=verify-full")?
         .set("INSFORGE_JWT_SECRET", SECRET)
         .set("PAYMENT_RECIPIENT", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
-        .set("OKX_API_KEY", "planted-key")
-        .set("OKX_SECRET_KEY", "planted-secret")
-        .set("OKX_PASSPHRASE", "planted-passphrase");
+        .set("OKX_API_KEY", "8f1c2a7e-5b3d-4e6f-9a0b-c1d2e3f4a5b6")
+        .set("OKX_SECRET_KEY", "9B4E1D7A3C8F5062E1B4D7A9C3F60852")
+        .set("OKX_PASSPHRASE", "Correct-horse-7");
     let mut checked = 0;
     for (path, page) in pages()? {
         for toml in texts(&page, "toml") {
