@@ -12,13 +12,14 @@ use crate::ops_support::metric;
 use crate::reconcile_support::{EXPIRY, make_final};
 use crate::scene::{SOON, Scene};
 
-/// A payment that lives for the shortest time that still lets it be sent, and whose every call is lost.
+/// A payment that lives for little longer than it must to be sent, also by a busy machine, and whose every call is
+/// lost.
 async fn lost(scene: &Scene) -> Result<Uuid> {
     scene
         .standin
         .fault(Rule::always("settle", Fault::before_effect(Say::Reset)));
     let offer = Offer {
-        max_timeout_seconds: 13,
+        max_timeout_seconds: 16,
         ..Offer::usdg()
     };
     scene.submit(&Buyer::new().pay(&offer)).await
