@@ -177,6 +177,7 @@ impl Report {
                 "  stale       {} outcomes discarded because their lease was lost",
                 self.stale
             ),
+            format!("  deadlocks   {}", self.deadlocks),
             format!(
                 "  time        {:.1} s of storm; all ended {} after it, all final {}",
                 self.storm_seconds,

@@ -4,6 +4,8 @@ mod books;
 mod history;
 mod money;
 mod reckon;
+#[cfg(test)]
+mod tests;
 
 pub(super) use books::{Books, Payment};
 pub(super) use reckon::{Seen, audit};
