@@ -14,7 +14,7 @@ while read -r line; do
     pid=${line#?}
     case $line in
         +*) pids="$pids$pid " ;;
-        -*) pids="${pids%% $pid *} ${pids#* $pid }" ;;
+        -*) case $pids in *" $pid "*) pids="${pids%% $pid *} ${pids#* $pid }" ;; esac ;;
     esac
 done
 for pid in $pids; do kill -KILL "$pid" 2>/dev/null; done
@@ -44,5 +44,36 @@ pub(super) fn forget(pid: u32) {
     if let Ok(pipe) = pipe() {
         // A reaper that is gone cannot kill the wrong process either.
         drop(writeln!(pipe.lock(), "-{pid}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::wait::wait_until;
+
+    #[tokio::test]
+    async fn a_process_that_is_forgotten_twice_is_off_the_list_and_no_other_is_on_it_twice() {
+        // Beyond the largest number that Linux gives to a process.
+        const NOBODY: u32 = 4_194_304;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", SCRIPT]).stdin(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut pipe = shell.stdin.take().unwrap();
+        writeln!(pipe, "+{NOBODY}").unwrap();
+        for pid in NOBODY + 1..NOBODY + 64 {
+            write!(pipe, "+{pid}\n-{pid}\n-{pid}\n").unwrap();
+        }
+        drop(pipe);
+        // A list that doubles each time would take years.
+        let ended = wait_until(Duration::from_secs(20), "the end of the reaper", || {
+            let ended = shell.try_wait();
+            async { Ok(ended?) }
+        })
+        .await;
+        shell.kill().unwrap();
+        assert!(ended.is_ok());
     }
 }
