@@ -19,8 +19,9 @@ pub(super) struct Dealt {
     pub(super) rate: Figures,
     pub(super) p50: Figures,
     pub(super) p99: Figures,
-    /// Microseconds of processor time for each token: the server, and the database where it uses one.
-    pub(super) cpu: Figures,
+    /// Microseconds of processor time for each token: the server's own, and Postgres's.
+    pub(super) own: Figures,
+    pub(super) postgres: Figures,
 }
 
 /// Everything measured. The Node server's are empty without Node.
@@ -87,21 +88,23 @@ impl Dealt {
         tokens: &[String],
         settings: &Settings,
     ) -> Result<()> {
-        let (address, spent) = match server {
-            Server::Sidecar => (office.address, sidecar_seconds(office)),
+        let (address, pid) = match server {
+            Server::Sidecar => (office.address, Some(office.sidecar.process().pid())),
             Server::Jose => {
                 let peer = peer.context("no Node server")?;
-                (peer.address, peer.node.pid().and_then(seconds))
+                (peer.address, peer.node.pid())
             }
         };
-        let done = self.send(address, tokens, settings.connections).await?;
-        let after = match server {
-            Server::Sidecar => sidecar_seconds(office),
-            Server::Jose => peer.and_then(|peer| peer.node.pid()).and_then(seconds),
+        let spent = || {
+            let own = pid.and_then(seconds).unwrap_or_default();
+            let postgres = server_seconds(office.database.server()).unwrap_or_default();
+            (own, postgres)
         };
-        if let (Some(before), Some(after)) = (spent, after) {
-            self.cpu.push((after - before) * 1e6 / done as f64);
-        }
+        let before = spent();
+        let done = self.send(address, tokens, settings.connections).await? as f64;
+        let after = spent();
+        self.own.push((after.0 - before.0) * 1e6 / done);
+        self.postgres.push((after.1 - before.1) * 1e6 / done);
         Ok(())
     }
 
@@ -121,9 +124,4 @@ fn rate(done: &[Done]) -> Option<f64> {
     let warm = warm(done);
     let (first, last) = (warm.first()?, warm.last()?);
     Some((warm.len() - 1) as f64 / last.at.duration_since(first.at).as_secs_f64())
-}
-
-fn sidecar_seconds(office: &Office) -> Option<f64> {
-    let own = seconds(office.sidecar.process().pid())?;
-    Some(own + server_seconds(office.database.server())?)
 }
