@@ -19,7 +19,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{At, Endpoint};
 pub use error::RpcError;
 pub use logs::LogFilter;
 pub use look::Target;

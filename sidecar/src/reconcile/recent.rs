@@ -23,7 +23,7 @@ type Place = (u64, String, u64);
 
 impl Recent {
     /// The transfers to record: new ones, and strays where there is news.
-    pub(super) fn to_offer(&mut self, seen: &Seen) -> Vec<Transfer> {
+    pub(super) fn offers(&mut self, seen: &Seen) -> Vec<Transfer> {
         if seen.anew {
             // All of them are seen again, or are not on the chain any more.
             self.known.clear();

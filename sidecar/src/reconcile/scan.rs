@@ -161,7 +161,7 @@ impl Scan {
 
     /// Records what was not recorded before, and what may belong to a payment by now.
     async fn record(&self, seen: &Seen, recent: &mut Recent) -> Result<usize, LedgerError> {
-        let offered = recent.to_offer(seen);
+        let offered = recent.offers(seen);
         let mut found = 0;
         for batch in offered.chunks(BATCH) {
             let matched = self.archive.record_transfers(batch).await?;

@@ -15,7 +15,7 @@ use tracing::debug;
 use super::chains::Chains;
 use super::domains::Domains;
 use super::report::placed;
-use crate::chain::{Chain, Target};
+use crate::chain::{At, Chain, RpcError, Target};
 use crate::settle::{Report, Witness};
 
 /// How long a settlement waits for its proof before it is left to the reconciler.
@@ -79,8 +79,10 @@ impl ChainWitness {
 async fn doubted(chain: &Chain, payment: &Payment, requirements: &Requirements, report: Report) -> Report {
     let (token, signed) = (requirements.asset, &payment.authorization);
     let asked = chain.first(chain.endpoints(), |one| async {
-        let latest = one.heads(0).await?.latest().number;
-        one.is_used(token, signed.from, signed.nonce, latest).await
+        // Not of heads that are kept for a moment: what caused the refusal may be in the newest block.
+        let latest = one.block(At::Latest).await?;
+        let height = latest.ok_or(RpcError::NotRpc("no latest block"))?.number;
+        one.is_used(token, signed.from, signed.nonce, height).await
     });
     if !matches!(timeout(PATIENCE, asked).await, Ok(Ok(true))) {
         return report;
