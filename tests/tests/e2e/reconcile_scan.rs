@@ -48,13 +48,34 @@ async fn late_money_on_a_failed_payment_is_put_before_a_person() -> Result<()> {
     let mut scene = Scene::new().await?;
     let refusal = Fault::before_effect(Say::Refusal("payer_blocked".to_owned()));
     scene.standin.fault(Rule::always("settle", refusal));
-    let _sidecar = scene.sidecar_with_chain().await?;
+    let sidecar = scene.sidecar_with_chain().await?;
+    // The scan has looked for what there was before the payment names a token and a payee: nothing.
+    let scanned = || async { Ok((metric(&sidecar, "x402_scan_next_block").await? > 0.0).then_some(())) };
+    wait_until(SOON, "the scan's first round", scanned).await?;
     let (signed, id) = scene.pay().await?;
     scene.watch.status(id, &["failed"], SOON).await?;
     let hash = stranger_submits(&scene, &signed);
     let row = scene.watch.status(id, &["review"], SOON).await?;
     assert_eq!(row.tx_hash, Some(format!("{hash:#x}")));
     assert_eq!(row.error_reason.as_deref(), Some("paid_after_failed"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_was_on_the_chain_before_the_seller_heard_of_it_is_settled_whatever_the_facilitator_says()
+-> Result<()> {
+    let mut scene = Scene::new().await?;
+    let refusal = Fault::before_effect(Say::Refusal("insufficient_balance".to_owned()));
+    scene.standin.fault(Rule::always("settle", refusal));
+    let _sidecar = scene.sidecar_with_chain().await?;
+    let signed = Buyer::new().pay(&Offer::usdg());
+    let hash = stranger_submits(&scene, &signed);
+    let id = scene.submit(&signed).await?;
+    let row = scene.watch.status(id, &["settled", "failed"], SOON).await?;
+    assert_eq!(
+        (row.status.as_str(), row.tx_hash),
+        ("settled", Some(format!("{hash:#x}")))
+    );
     Ok(())
 }
 
