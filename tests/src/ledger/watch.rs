@@ -72,9 +72,18 @@ impl Watch {
     /// # Errors
     /// None comes within `deadline`, or the connection is lost.
     pub async fn changed(&mut self, deadline: Duration) -> Result<()> {
+        self.next(deadline).await.map(drop)
+    }
+
+    /// Waits for the next notification, and returns what it says.
+    ///
+    /// # Errors
+    /// None comes within `deadline`, or the connection is lost.
+    pub async fn next(&mut self, deadline: Duration) -> Result<String> {
         let heard = tokio::time::timeout(deadline, self.notifications.recv()).await;
         let heard = heard.with_context(|| format!("not within {deadline:?}: a notification"))?;
-        heard.map(drop).context("the connection is lost")
+        let heard = heard.context("the connection is lost")?;
+        Ok(heard.payload().to_owned())
     }
 
     /// Waits until a payment has one of these statuses, and returns it.
