@@ -239,8 +239,9 @@ async fn a_forged_comment_makes_no_helper_that_reads_what_the_tables_owner_may_n
              ALTER TABLE vault.secrets ENABLE ROW LEVEL SECURITY;
              SET ROLE rls_forger; CREATE TABLE forged.bait (id text PRIMARY KEY, user_id text, org_id text);
              CREATE POLICY x ON forged.bait FOR SELECT TO authenticated USING (true);
-             COMMENT ON POLICY x ON forged.bait IS E'insforge: x\n{"slot": "table", "template": "shared", "options":
-               {"acl": "vault.secrets", "acl_key": "secret", "acl_user": "whose"}, "ddl": "x", "table": {}}';
+             COMMENT ON POLICY x ON forged.bait IS E'insforge: x\n'
+               '{"slot": "table", "template": "shared", "ddl": "x", "table": {}, '
+               '"options": {"acl": "vault.secrets", "acl_key": "secret", "acl_user": "whose"}}';
              RESET ROLE"#,
         )
         .await?;
@@ -258,8 +259,8 @@ async fn a_forged_comment_does_not_have_a_table_rewritten_by_whoever_calls() -> 
         .run(
             r#"CREATE TABLE bait (id int PRIMARY KEY, user_id uuid, org_id text);
              CREATE POLICY x ON bait FOR SELECT TO authenticated USING (true);
-             COMMENT ON POLICY x ON bait IS E'insforge: x\n{"slot": "table", "template": "owner",
-               "options": {"mend": true}, "ddl": "x", "table": {}}'"#,
+             COMMENT ON POLICY x ON bait IS E'insforge: x\n'
+               '{"slot": "table", "template": "owner", "ddl": "x", "table": {}, "options": {"mend": true}}'"#,
         )
         .await?;
     let refusal = sandbox
