@@ -92,17 +92,14 @@ impl PgLedger {
             .work
             .query(sql::FINISH, &[(&Json(reports), Type::JSONB)])
             .await?;
-        rows.iter()
-            .map(|row| {
-                let status: Option<String> = get(row, "status")?;
-                let status = status.unwrap_or_else(|| "missing".to_owned());
-                Ok(Recorded {
-                    id: get(row, "id")?,
-                    status,
-                    applied: get(row, "applied")?,
-                })
-            })
-            .collect()
+        let recorded = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        if let Some(outlook) = &self.outlook {
+            // Somebody may be waiting for these: they are not left to the next poll.
+            for due in left_open(reports, &recorded) {
+                outlook.sooner(due);
+            }
+        }
+        Ok(recorded)
     }
 
     async fn due_in(&self) -> Result<Option<Duration>, DbError> {
@@ -126,6 +123,28 @@ impl PgLedger {
         let rows = self.work.query(sql::VOUCHED, &[]).await?;
         rows.iter().map(vouched).collect()
     }
+}
+
+fn recorded(row: &Row) -> Result<Recorded, DbError> {
+    let status: Option<String> = get(row, "status")?;
+    Ok(Recorded {
+        id: get(row, "id")?,
+        status: status.unwrap_or_else(|| "missing".to_owned()),
+        applied: get(row, "applied")?,
+    })
+}
+
+/// In how long the payments are due that these outcomes left to reconciliation; a second is what the database
+/// takes where the outcome names no time.
+fn left_open<'a>(
+    reports: &'a [Report],
+    recorded: &'a [Recorded],
+) -> impl Iterator<Item = Duration> + use<'a> {
+    let is_open = |one: &&Recorded| one.applied && OPEN.iter().any(|status| status.as_str() == one.status);
+    recorded.iter().filter(is_open).filter_map(|one| {
+        let report = reports.iter().find(|report| report.id == one.id)?;
+        Some(Duration::from_millis(report.retry_after_ms.unwrap_or(1_000)))
+    })
 }
 
 /// Runs a statement on leases and returns the payments it names.

@@ -108,7 +108,9 @@ impl Part for Reconciler {
                 () = sleep_until(next) => {}
                 Ok(()) = told.changed() => {
                     let due = *told.borrow_and_update();
-                    next = due.unwrap_or_else(|| Instant::now() + quiet).max(Instant::now() + pause(misses));
+                    // Told of one, we may know of another that is due before.
+                    next = due.map_or_else(|| Instant::now() + quiet, |due| due.min(next));
+                    next = next.max(Instant::now() + pause(misses));
                     continue;
                 }
             }
