@@ -24,7 +24,8 @@ use crate::tasks::TaskGroup;
 
 pub(super) const LIMITS: Limits = Limits {
     connections: 500,
-    head_timeout: Duration::from_secs(1),
+    // Long enough for two hundred connections that one busy thread serves.
+    head_timeout: Duration::from_secs(5),
     write_timeout: Duration::from_secs(10),
     head_bytes: 32 * 1024,
     grace: Duration::from_secs(5),
