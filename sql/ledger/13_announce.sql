@@ -7,6 +7,9 @@
 CREATE FUNCTION x402._publish(event text, payment jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '250ms' AS $fn$
 BEGIN
+  IF to_regnamespace('realtime') IS NULL THEN
+    RETURN;
+  END IF;
   PERFORM FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
   WHERE p.oid = to_regprocedure('realtime.publish(text,text,jsonb)') AND r.rolsuper;
   IF NOT FOUND THEN

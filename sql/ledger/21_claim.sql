@@ -3,12 +3,15 @@
 
 -- Claims up to `batch` due payments whose lease is free, nearest validBefore first. A payment found
 -- `settling` lost its worker after the intent: what became of the call is unknown.
+-- It is planned once: planning takes several times as long as claiming one payment. The plan must then be one
+-- that suits a long queue too, also where a session meets the queue empty.
 CREATE FUNCTION x402.claim(worker text, batch integer, lease interval, statuses text[] DEFAULT '{pending}')
 RETURNS TABLE (id uuid, lease_token bigint, status text, attempt integer, uncertain boolean, network text,
   asset text, payer text, pay_to text, value text, nonce text, scheme text, valid_after text,
   valid_before text, tx_hash text, payment jsonb, requirements jsonb, now_unix bigint,
   created_unix bigint, since_unix bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $fn$
 #variable_conflict use_column
 DECLARE
   started timestamptz := clock_timestamp();
@@ -132,16 +135,17 @@ DEFINER. NULL: no rows. No errors. Execute: owner and sidecar roles.';
 -- Milliseconds until a claim would find something, 0 for now, NULL when nothing waits. A pending payment
 -- in its last ten seconds is found again when it has run out.
 CREATE FUNCTION x402.next_due(statuses text[] DEFAULT '{pending}') RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
-  SELECT CASE WHEN count(*) > 0 THEN
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  RETURN (SELECT CASE WHEN count(*) > 0 THEN
     greatest(0, ceil(extract(epoch FROM min(claimable_at) - clock_timestamp()) * 1000))::bigint END
   FROM x402.queue q, LATERAL (
     SELECT greatest(q.due_at, coalesce(q.leased_until, q.due_at),
       CASE WHEN q.status = 'pending' AND q.valid_before > extract(epoch FROM clock_timestamp())
              AND q.valid_before <= extract(epoch FROM clock_timestamp()) + 10
            THEN to_timestamp(q.valid_before::float8) END) AS claimable_at) c
-  WHERE q.status = ANY (statuses)
-$fn$;
+  WHERE q.status = ANY (statuses));
+END $fn$;
 COMMENT ON FUNCTION x402.next_due(text[]) IS
 'Milliseconds until a claim of these statuses would find something: 0 for now, NULL when nothing waits. STABLE,
 PARALLEL UNSAFE, SECURITY DEFINER. NULL: NULL. No errors. Execute: owner and sidecar roles.';

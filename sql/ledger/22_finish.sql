@@ -32,7 +32,10 @@ END $fn$;
 -- (x402._next_status, protocol/src/ledger/next_status.rs).
 CREATE FUNCTION x402._decide(outcomes jsonb)
 RETURNS TABLE (given x402.outcome, held x402.queue, to_status text, tx_hash text, reason text)
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH held AS (
     SELECT o AS given, q AS held, p.network,
       CASE WHEN lower(o.tx_hash) ~ '^0x[0-9a-f]{64}$' THEN lower(o.tx_hash) END AS hash
@@ -53,11 +56,13 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
       coalesce((given).mock, false) OR hash IS NOT NULL AND NOT taken, disputed),
     CASE WHEN NOT taken THEN hash END,
     CASE WHEN taken THEN 'tx_hash_of_another_payment' ELSE (given).reason END
-  FROM checked
-$fn$;
+  FROM checked;
+END $fn$;
 
+-- Planned once, as x402.claim() is; so is x402._decide(), which it calls.
 CREATE FUNCTION x402.finish(outcomes jsonb) RETURNS TABLE (id uuid, status text, applied boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $fn$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
