@@ -54,7 +54,7 @@ pub(super) async fn measure(
         }
         describe(report, delay, clients, &lines, node);
     }
-    report.note("express: the middleware as its documentation shows it, /verify before and /settle after the handler, both at the same facilitator, /verify at once and /settle after the time named; the handler is in its process, it keeps nothing. Ours: signature judged twice (gateway, ledger), six writes, each on disk; the endpoint is behind HTTP. Clients, facilitator and endpoint are in the bench's own process, on the same machine.");
+    report.note("express: the middleware as its documentation shows it, /verify before and /settle after the handler, both at the same facilitator, /verify at once and /settle after the time named; the handler is in its process, it keeps nothing. Ours: signature judged three times (gateway, ledger, settler), six commits, of which the intent and the outcome wait for the disk; the endpoint is behind HTTP. Clients, facilitator and endpoint are in the bench's own process, on the same machine.");
     Ok(())
 }
 
