@@ -55,13 +55,21 @@ mod tests {
         let told = outlook.follow();
         let second = Duration::from_secs(1);
         outlook.sooner(2 * second);
-        assert_eq!(*told.borrow(), Some(Instant::now() + 2 * second), "nothing was due");
+        assert_eq!(
+            *told.borrow(),
+            Some(Instant::now() + 2 * second),
+            "nothing was due"
+        );
         outlook.sooner(second);
         assert_eq!(*told.borrow(), Some(Instant::now() + second), "it is due before");
         outlook.sooner(3 * second);
         assert_eq!(*told.borrow(), Some(Instant::now() + second), "it is due later");
         tokio::time::advance(2 * second).await;
         outlook.sooner(3 * second);
-        assert_eq!(*told.borrow(), Some(Instant::now() + 3 * second), "what was due is looked at by now");
+        assert_eq!(
+            *told.borrow(),
+            Some(Instant::now() + 3 * second),
+            "what was due is looked at by now"
+        );
     }
 }

@@ -221,11 +221,19 @@ mod tests {
             plan.looked(now, claimed, 8 * SECOND);
             now += Duration::from_millis(20);
         }
-        assert!(now - start <= OWED + Duration::from_millis(20), "{:?}", now - start);
+        assert!(
+            now - start <= OWED + Duration::from_millis(20),
+            "{:?}",
+            now - start
+        );
         plan.looked(now, IDLE, 8 * SECOND);
         let last_ring = now - Duration::from_millis(20);
         let second_look = (last_ring + LOOK_AGAIN, Wake::Again);
-        assert_eq!(plan.next(), second_look, "the last ring still has its second look");
+        assert_eq!(
+            plan.next(),
+            second_look,
+            "the last ring still has its second look"
+        );
     }
 
     #[test]

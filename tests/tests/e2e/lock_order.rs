@@ -38,7 +38,8 @@ async fn a_worker_and_the_scan_that_record_the_same_payment_never_wait_for_each_
     };
     wait_until(SOON, "the scan waits for the worker", waits).await?;
 
-    let outcome = json!([{"id": id.to_string(), "lease_token": token, "outcome": "not_sent", "class": "retryable"}]);
+    let outcome =
+        json!([{"id": id.to_string(), "lease_token": token, "outcome": "not_sent", "class": "retryable"}]);
     let finish = "SELECT applied FROM x402.finish($1)";
     assert!(worker.query_one(finish, &[&outcome]).await?.get::<_, bool>(0));
     worker.batch_execute("COMMIT").await?;

@@ -58,7 +58,10 @@ async fn those_who_wait_here_hear_of_a_settlement_when_it_is_written() {
         })
         .await;
     let heard = tokio::time::timeout(10 * SECOND, ticket.changed()).await.unwrap();
-    assert_eq!((heard.status, heard.tx_hash.as_deref()), (Status::Settled, Some("0xab")));
+    assert_eq!(
+        (heard.status, heard.tx_hash.as_deref()),
+        (Status::Settled, Some("0xab"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
