@@ -68,9 +68,10 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
 $fn$;
 
 -- Records the intent to settle, before the call: pending or unknown → settling. Returns the payments
--- whose lease still holds; the worker commits, and only then calls the facilitator.
+-- whose lease still holds; the worker commits, and only then calls the facilitator. Planned once, as x402.claim() is.
 CREATE FUNCTION x402.begin_settle(ids uuid[], lease_tokens bigint[]) RETURNS SETOF uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $fn$
 BEGIN
   RETURN QUERY
   WITH held AS (
