@@ -75,6 +75,8 @@ fn placeholder(name: &CStr) -> Option<Placeholder> {
 }
 
 /// What cannot be read counts as on.
+///
+/// SAFETY: for the caller to keep: `value` is null or NUL-terminated and stays so for the call.
 unsafe fn is_on(value: *const c_char) -> bool {
     let mut on = true;
     // SAFETY: null or NUL-terminated, as every value of a string setting.
