@@ -1,8 +1,8 @@
 -- The private parts of the ledger: only the owner and roles given insforge.grant_sidecar() read them.
 
--- Who acts: the role that was switched to, since gateways log in as one role and switch down.
+-- Who acts: the role that was switched to, since gateways log in as one role and switch down. Parsed when it is
+-- created, so no search_path need be set, and it is a part of the statement that calls it.
 CREATE FUNCTION x402._actor() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
 RETURN coalesce(nullif(current_setting('role'), 'none'), session_user);
 
 -- What the buyer signed and what the server asked for, as they came: unknown members survive, because

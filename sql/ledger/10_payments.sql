@@ -25,7 +25,9 @@ BEGIN
       ADD COLUMN settled_at timestamptz,
       ADD COLUMN delivered_at timestamptz,
       ADD COLUMN error_reason text,
-      ADD COLUMN mock boolean NOT NULL DEFAULT false
+      ADD COLUMN mock boolean NOT NULL DEFAULT false,
+      -- Room on each page for what becomes of its payments.
+      SET (fillfactor = 80)
   $ddl$, ledger);
 END $fn$;
 
@@ -38,7 +40,8 @@ BEGIN
       ADD CONSTRAINT x402_payments_status_known CHECK (status IN
         ('pending','settling','submitted','settled','unknown','accepted','failed','expired','review')),
       ADD CONSTRAINT x402_payments_finality_known CHECK (finality IN ('none','latest','safe','finalized')),
-      ADD CONSTRAINT x402_payments_value_is_uint256 CHECK (value >= 0 AND value < 2::numeric ^ 256),
+      ADD CONSTRAINT x402_payments_value_is_uint256 CHECK (value >= 0 AND value <=
+        115792089237316195423570985008687907853269984665640564039457584007913129639935),
       ADD CONSTRAINT x402_payments_settled_has_proof CHECK (status <> 'settled' OR mock OR tx_hash IS NOT NULL),
       -- A row with a nonce is an authorization of ours: its identity must be whole and in one spelling.
       ADD CONSTRAINT x402_payments_identity_is_whole CHECK (nonce IS NULL OR (
@@ -56,9 +59,12 @@ BEGIN
                   WHERE tx_first', ledger);
   EXECUTE format('CREATE UNIQUE INDEX x402_payments_tx_log ON %s (network, tx_hash, log_index)
                   WHERE log_index IS NOT NULL', ledger);
+  -- No index names the status: a move that brings no transaction changes none of them.
   EXECUTE format('CREATE INDEX x402_payments_unproven ON %s (network, id)
-    WHERE status = ''settled'' AND finality <> ''finalized'' AND nonce IS NOT NULL AND NOT mock', ledger);
-  EXECUTE format('CREATE INDEX x402_payments_targets ON %s (network, asset, pay_to) WHERE nonce IS NOT NULL', ledger);
+    WHERE settled_at IS NOT NULL AND finality <> ''finalized'' AND nonce IS NOT NULL AND NOT mock', ledger);
+  -- A search for one authorization names no payee, and must not be answered from the list of payees.
+  EXECUTE format('CREATE INDEX x402_payments_targets ON %s (network, asset, pay_to)
+    WHERE nonce IS NOT NULL AND pay_to IS NOT NULL', ledger);
   EXECUTE format('CREATE INDEX IF NOT EXISTS idx_x402_payments_payer ON %s (payer_address)', ledger);
   EXECUTE format('CREATE INDEX IF NOT EXISTS idx_x402_payments_created ON %s (created_at DESC)', ledger);
   PERFORM x402._protect_ledger(ledger);

@@ -7,9 +7,6 @@
 CREATE FUNCTION x402._publish(event text, payment jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '250ms' AS $fn$
 BEGIN
-  IF to_regnamespace('realtime') IS NULL THEN
-    RETURN;
-  END IF;
   PERFORM FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
   WHERE p.oid = to_regprocedure('realtime.publish(text,text,jsonb)') AND r.rolsuper;
   IF NOT FOUND THEN
@@ -24,7 +21,7 @@ BEGIN
 END $fn$;
 
 CREATE FUNCTION x402._notify(id uuid, status text, network text, tx_hash text) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE sql
 BEGIN ATOMIC
   SELECT pg_notify('x402_payments', json_build_object(
     'id', id, 'status', status, 'network', network, 'tx_hash', tx_hash)::text);
@@ -40,7 +37,7 @@ BEGIN
   IF NEW.status <> 'pending' THEN
     PERFORM x402._notify(NEW.id, NEW.status, NEW.network, NEW.tx_hash);
   END IF;
-  IF NEW.status = 'settled' THEN
+  IF NEW.status = 'settled' AND to_regnamespace('realtime') IS NOT NULL THEN
     PERFORM x402._publish('INSERT_x402_payments', to_jsonb(NEW));
   END IF;
   RETURN NULL;
@@ -52,10 +49,9 @@ CREATE FUNCTION x402._announce_move() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
   PERFORM x402._notify(NEW.id, NEW.status, NEW.network, NEW.tx_hash);
-  IF NEW.status = 'settled' AND OLD.settled_at IS NULL THEN
-    PERFORM x402._publish('INSERT_x402_payments', to_jsonb(NEW));
-  ELSE
-    PERFORM x402._publish('UPDATE_x402_payments', to_jsonb(NEW));
+  IF to_regnamespace('realtime') IS NOT NULL THEN
+    PERFORM x402._publish(CASE WHEN NEW.status = 'settled' AND OLD.settled_at IS NULL
+      THEN 'INSERT_x402_payments' ELSE 'UPDATE_x402_payments' END, to_jsonb(NEW));
   END IF;
   RETURN NULL;
 END $fn$;

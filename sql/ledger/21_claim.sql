@@ -4,14 +4,15 @@
 -- Claims up to `batch` due payments whose lease is free, nearest validBefore first. A payment found
 -- `settling` lost its worker after the intent: what became of the call is unknown.
 -- It is planned once: planning takes several times as long as claiming one payment. The plan must then be one
--- that suits a long queue too, also where a session meets the queue empty.
+-- that suits a long queue too, also where a session meets the queue empty: each row found by its key, one after
+-- the other.
 CREATE FUNCTION x402.claim(worker text, batch integer, lease interval, statuses text[] DEFAULT '{pending}')
 RETURNS TABLE (id uuid, lease_token bigint, status text, attempt integer, uncertain boolean, network text,
   asset text, payer text, pay_to text, value text, nonce text, scheme text, valid_after text,
   valid_before text, tx_hash text, payment jsonb, requirements jsonb, now_unix bigint,
   created_unix bigint, since_unix bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $fn$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $fn$
 #variable_conflict use_column
 DECLARE
   started timestamptz := clock_timestamp();
@@ -71,7 +72,7 @@ $fn$;
 -- whose lease still holds; the worker commits, and only then calls the facilitator. Planned once, as x402.claim() is.
 CREATE FUNCTION x402.begin_settle(ids uuid[], lease_tokens bigint[]) RETURNS SETOF uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $fn$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $fn$
 BEGIN
   RETURN QUERY
   WITH held AS (

@@ -49,11 +49,12 @@ BEGIN
   RETURN QUERY
   WITH RECURSIVE pairs AS (
     (SELECT p.asset, p.pay_to FROM @extschema@.x402_payments p
-     WHERE p.network = in_network AND p.nonce IS NOT NULL ORDER BY p.asset, p.pay_to LIMIT 1)
+     WHERE p.network = in_network AND p.nonce IS NOT NULL AND p.pay_to IS NOT NULL ORDER BY p.asset, p.pay_to LIMIT 1)
     UNION ALL
     SELECT n.asset, n.pay_to FROM pairs CROSS JOIN LATERAL (
       SELECT p.asset, p.pay_to FROM @extschema@.x402_payments p
-      WHERE p.network = in_network AND p.nonce IS NOT NULL AND (p.asset, p.pay_to) > (pairs.asset, pairs.pay_to)
+      WHERE p.network = in_network AND p.nonce IS NOT NULL AND p.pay_to IS NOT NULL
+        AND (p.asset, p.pay_to) > (pairs.asset, pairs.pay_to)
       ORDER BY p.asset, p.pay_to LIMIT 1) n
   )
   SELECT * FROM pairs;

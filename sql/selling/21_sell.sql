@@ -6,21 +6,20 @@ CREATE FUNCTION x402.sell(payment jsonb, requirements jsonb, resource text, meth
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 DECLARE
   sold uuid := x402.submit(payment, requirements, resource, method, body_sha256, verified);
-  sale x402.sale := x402._sale(sold);
-  first boolean := false;
+  sale x402.sale;
+  first boolean;
 BEGIN
-  IF sale.delivery IS NULL THEN
-    INSERT INTO x402.deliveries (payment_id, payer) VALUES (sold, sale.payer) ON CONFLICT DO NOTHING;
-    first := FOUND;
-    sale.delivery := 'open';
-  END IF;
+  INSERT INTO x402.deliveries (payment_id, payer)
+  SELECT p.id, p.payer_address FROM @extschema@.x402_payments p WHERE p.id = sold ON CONFLICT DO NOTHING;
+  first := FOUND;
+  sale := x402._sale(sold);
   IF first AND max_unsettled IS NOT NULL THEN
     PERFORM x402._limit_unsettled(sale.payer, max_unsettled);
   END IF;
   IF first AND hold THEN
     PERFORM x402._hold(sold);
   END IF;
-  IF NOT coalesce(hold, false) THEN
+  IF NOT (first OR coalesce(hold, false)) THEN
     PERFORM x402.settle_now(sold);
   END IF;
   RETURN sale;

@@ -65,7 +65,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 #variable_conflict use_column
 BEGIN
   UPDATE x402.deliveries d SET state = 'answered', claimed_until = NULL,
-    answer_status = answer_delivery.answer_status, answer_headers = answer_delivery.answer_headers,
+    delivered_at = CASE WHEN delivered THEN coalesce(d.delivered_at, clock_timestamp()) ELSE d.delivered_at END,
+    unsettled = d.unsettled AND delivered IS NOT TRUE, answer_status = answer_delivery.answer_status, answer_headers = answer_delivery.answer_headers,
     answer_body = CASE WHEN keep > interval '0' THEN answer_delivery.answer_body END,
     kept_until = CASE WHEN keep > interval '0' AND answer_delivery.answer_body IS NOT NULL
                       THEN clock_timestamp() + keep END
@@ -74,7 +75,8 @@ BEGIN
     RETURN false;
   END IF;
   IF delivered THEN
-    PERFORM x402.mark_delivered(payment_id);
+    UPDATE @extschema@.x402_payments p SET delivered_at = clock_timestamp()
+    WHERE p.id = answer_delivery.payment_id AND p.delivered_at IS NULL;
   ELSE
     PERFORM x402.settle_now(payment_id);
   END IF;

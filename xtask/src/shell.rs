@@ -1,16 +1,22 @@
 //! Running programs, each said before it runs.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::time::Instant;
 
 /// What went wrong, as a sentence for a person.
 pub(crate) type Problem = String;
 
-/// The root of the workspace.
+/// The root of the workspace that is being worked in: cargo says which. Two checkouts that share a target folder
+/// share this program too.
 pub(crate) fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let here = std::env::var_os("CARGO_MANIFEST_DIR");
+        Path::new(here.as_deref().unwrap_or(env!("CARGO_MANIFEST_DIR").as_ref())).join("..")
+    });
+    &ROOT
 }
 
 /// A command in the workspace's root, without standard input: nothing may wait for a person.

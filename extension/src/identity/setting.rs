@@ -59,9 +59,9 @@ pub(super) fn claims_setting() -> *const c_char {
 #[cfg(feature = "pg15")]
 fn is_claims(setting: *mut pg_sys::config_generic) -> bool {
     // SAFETY: every entry of the array is a live setting, and its name is NUL-terminated.
-    unsafe { CStr::from_ptr((*setting).name) }
-        .to_bytes()
-        .eq_ignore_ascii_case(NAME.to_bytes())
+    let name = unsafe { CStr::from_ptr((*setting).name) };
+    // Nearly always spelt as we spell it, which is one look at it instead of two.
+    name == NAME || name.to_bytes().eq_ignore_ascii_case(NAME.to_bytes())
 }
 
 #[cfg(feature = "pg15")]

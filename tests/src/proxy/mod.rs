@@ -7,6 +7,7 @@
 mod connection;
 mod handle;
 mod rules;
+mod statements;
 #[cfg(test)]
 mod tests;
 
