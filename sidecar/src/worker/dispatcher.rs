@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace};
@@ -13,12 +14,16 @@ use crate::tasks::Part;
 
 /// How long a stop waits for the answer to a claim.
 const LAST_CLAIM: Duration = Duration::from_secs(1);
+/// Batches whose intents are not committed yet. A claim waits for one of them, and takes what came meanwhile with
+/// it: batches grow with load, and a lone payment is sent at once.
+const LAUNCHES: usize = 1;
 
 /// Decides when to look at the queue, and claims no more than can be started at once: claims that wait
 /// would hold leases others could use, and would be sent in an order that is no longer the nearest expiry.
 pub struct Dispatcher {
     core: Arc<Core>,
     bell: Arc<Bell>,
+    launches: Arc<Semaphore>,
     poll: Duration,
     poll_without_listener: Duration,
 }
@@ -29,6 +34,7 @@ impl Dispatcher {
         Self {
             core,
             bell,
+            launches: Arc::new(Semaphore::new(LAUNCHES)),
             poll,
             poll_without_listener,
         }
@@ -66,8 +72,11 @@ impl Dispatcher {
         let mut most = if limited { 1 } else { parts.batch };
         let mut total = 0;
         loop {
-            let admitted = self.core.admittance.admit(most);
-            let Some(mut admission) = stop.run_until_cancelled(admitted).await else {
+            let admitted = async {
+                let room = self.launches.clone().acquire_owned().await;
+                (room, self.core.admittance.admit(most).await)
+            };
+            let Some((Ok(room), mut admission)) = stop.run_until_cancelled(admitted).await else {
                 break;
             };
             let asked = admission.count();
@@ -80,9 +89,11 @@ impl Dispatcher {
                 .filter_map(|claim| Some((claim, admission.slot()?)))
                 .collect();
             if !claims.is_empty() {
-                self.core
-                    .payments
-                    .spawn("launch", self.core.clone().launch(claims));
+                let launch = self.core.clone().launch(claims);
+                self.core.payments.spawn("launch", async move {
+                    launch.await;
+                    drop(room);
+                });
             }
             let first = total == 0;
             total += claimed;

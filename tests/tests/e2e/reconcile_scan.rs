@@ -4,13 +4,14 @@ use alloy_primitives::{B256, U256};
 use anyhow::Result;
 use insforge_tests::buyer::{Buyer, Form, Offer, Signed};
 use insforge_tests::cluster::{Database, Template};
+use insforge_tests::sidecar::Plan;
 use insforge_tests::standin::chain::{Action, Token};
 use insforge_tests::standin::{Config, Fault, Rule, Say, StandIn};
 use insforge_tests::wait::wait_until;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::ops_support::metric;
+use crate::ops_support::{err, metric, typed};
 use crate::scene::{SOON, Scene};
 
 /// Somebody else submits the authorization.
@@ -44,7 +45,7 @@ async fn a_pending_payment_that_a_stranger_submitted_is_settled_without_a_call()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn late_money_on_a_failed_payment_is_put_before_a_person() -> Result<()> {
+async fn late_money_on_a_failed_payment_is_put_before_a_person_who_can_have_it_proven() -> Result<()> {
     let mut scene = Scene::new().await?;
     let refusal = Fault::before_effect(Say::Refusal("payer_blocked".to_owned()));
     scene.standin.fault(Rule::always("settle", refusal));
@@ -58,6 +59,12 @@ async fn late_money_on_a_failed_payment_is_put_before_a_person() -> Result<()> {
     let row = scene.watch.status(id, &["review"], SOON).await?;
     assert_eq!(row.tx_hash, Some(format!("{hash:#x}")));
     assert_eq!(row.error_reason.as_deref(), Some("paid_after_failed"));
+    let operator = Plan::new(&scene.database.sidecar_url())?;
+    let retry = ["payments", "retry", &id.to_string(), "--reason", "the money is here"];
+    let output = typed(&operator, &retry).await?;
+    assert!(output.status.success(), "{}", err(&output));
+    let row = scene.watch.status(id, &["settled"], SOON).await?;
+    assert_eq!(row.tx_hash, Some(format!("{hash:#x}")));
     Ok(())
 }
 
