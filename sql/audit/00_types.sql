@@ -21,7 +21,7 @@ long as the rule and the object are.';
 -- What a policy's expression does, read from its tree. Columns are numbers of the policy's own table, 0
 -- being the whole row; a "condition" is a maximal part without AND, OR and NOT at its top.
 CREATE TYPE insforge.audit_expression AS (
-  always_true boolean,
+  always_true boolean,     -- constantly, or as good as that for whom a write policy applies to
   columns smallint[],      -- every column of the row it looks at
   owners smallint[],       -- columns in conditions that ask for the caller's id and read no table
   pins smallint[],         -- columns in conditions that ask anything about the caller, or read a table

@@ -225,3 +225,40 @@ COMMENT ON FUNCTION insforge.audit_expression(text, oid[], oid[], oid[], oid[]) 
 'Facts of one expression tree. callers: functions that tell anything about the caller; subjects: those of them
 that return the caller''s id; claims: those that return claims; equality: the operators named =. NULL for NULL.
 STABLE, PARALLEL SAFE. Execute: whoever may audit.';
+
+-- What only the table and the policy's roles show to be true of every row. Deparsed SQL will do here: the whole
+-- condition has to come down to the word true, and every operator in it has parentheses of its own.
+CREATE FUNCTION insforge.audit_opened(facts insforge.audit_expression, condition text, table_id oid, signed_in boolean)
+RETURNS insforge.audit_expression
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+  role CONSTANT text := $r$(?:(?:auth|insforge)\.role\(\)|\((?:auth\.jwt\(\)|\( SELECT auth\.jwt\(\) AS jwt\)) ->> 'role'::text\))$r$;
+  asked CONSTANT text := '(?:' || role || '|\( SELECT ' || role || '(?: AS \w+)?\))';
+  rest text := condition; before text; present text;
+BEGIN
+  IF strpos(rest, ' IS NOT NULL)') > 0 THEN
+    -- A composite value can be NULL in the sense of IS NULL and satisfy NOT NULL.
+    SELECT string_agg(regexp_replace(quote_ident(a.attname), '([^\w])', '\\\1', 'g'), '|') INTO present
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = table_id AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND t.typtype NOT IN ('c', 'd');
+  END IF;
+  IF present IS NOT NULL THEN
+    rest := regexp_replace(rest, '\((?:' || present || ') IS NOT NULL\)', 'true', 'g');
+  END IF;
+  IF signed_in AND strpos(rest, '''authenticated''::text') > 0 THEN
+    rest := regexp_replace(rest, '\((?:' || asked || $r$ = 'authenticated'::text|'authenticated'::text = $r$ || asked || '|' || asked
+      || $r$ = ANY \(ARRAY\[(?:'(?!anon')\w+'::text, )*'authenticated'::text(?:, '(?!anon')\w+'::text)*\]\))\)$r$, 'true', 'g');
+  END IF;
+  LOOP
+    before := rest;
+    rest := regexp_replace(rest, '\( SELECT true(?: AS (?:\w+|"[^"]*"))?\)|\(true(?: AND true)+\)', 'true', 'g');
+    EXIT WHEN rest = before;
+  END LOOP;
+  facts.always_true := rest = 'true';
+  RETURN facts;
+END $fn$;
+COMMENT ON FUNCTION insforge.audit_opened(insforge.audit_expression, text, oid, boolean) IS
+'The facts of a policy''s condition, always_true also where it only asks whether a NOT NULL column is NULL, for a
+constant in a sub-select or, if it applies to signed-in users, for their role. condition: as pg_get_expr() has it.
+STABLE, PARALLEL SAFE. Execute: whoever may audit.';

@@ -19,7 +19,14 @@ AS $fn$
          FROM (SELECT DISTINCT polroles FROM raw) g)
   SELECT p.polrelid, ROW(p.polname::text, format('policy %I on %I.%I', p.polname, n.nspname, c.relname),
     CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-    p.polpermissive, p.polroles, g.runtime, u.facts, k.facts)::insforge.audit_policy
+    p.polpermissive, p.polroles, g.runtime,
+    CASE WHEN p.polcmd IN ('w', 'd', '*') AND p.polpermissive AND NOT (u.facts).always_true
+           AND cardinality((u.facts).owners) = 0 AND cardinality((u.facts).relations) = 0
+         THEN insforge.audit_opened(u.facts, pg_get_expr(p.polqual, p.polrelid), p.polrelid, 'authenticated' = ANY (g.runtime)) ELSE u.facts END,
+    CASE WHEN p.polcmd <> 'r' AND p.polpermissive AND NOT (k.facts).always_true
+           AND cardinality((k.facts).owners) = 0 AND cardinality((k.facts).relations) = 0
+         THEN insforge.audit_opened(k.facts, pg_get_expr(p.polwithcheck, p.polrelid), p.polrelid, 'authenticated' = ANY (g.runtime)) ELSE k.facts END
+    )::insforge.audit_policy
   FROM raw p
   JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -10,7 +10,7 @@ AS $fn$
                        WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) AS preset
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = table_id AND a.attnum = column_number),
   holds AS (
-    SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+    SELECT DISTINCT d.classid, d.objid FROM pg_catalog.pg_depend d
     WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = table_id AND d.refobjsubid = column_number),
   policy AS (
     SELECT p.*, ARRAY(

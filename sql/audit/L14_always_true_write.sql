@@ -1,19 +1,29 @@
--- A constant true lets everybody whom the policy applies to write every row.
+-- A constant true lets everybody whom the policy applies to write every row. So does what is true of each of them, or
+-- of each row.
 CREATE FUNCTION insforge.lint_l14(context insforge.audit_context) RETURNS SETOF insforge.finding
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $fn$
-  SELECT 'L14', CASE WHEN 'anon' = ANY (p.runtime) THEN 'critical' ELSE 'warning' END, 'security', 'A write policy lets everything through',
+  SELECT 'L14', CASE WHEN 'anon' = ANY (p.runtime) AND NOT b.signed_in THEN 'critical' ELSE 'warning' END, 'security', 'A write policy lets everything through',
     format('The %s allows %s of any row to %s.', p.object, CASE p.command WHEN 'ALL' THEN 'every change' ELSE p.command END,
-           insforge.audit_policy_roles(p.roles)),
+           CASE WHEN b.signed_in THEN 'authenticated' ELSE insforge.audit_policy_roles(p.roles) END),
     p.object,
     'State whose rows may be written. To let only the server write, drop the policy.',
     (SELECT format('ALTER POLICY %I ON %s TO authenticated%s%s;', p.name, t.id::regclass,
               CASE WHEN p.command <> 'INSERT' THEN format(' USING (%s)', o.test) END,
               CASE WHEN p.command <> 'DELETE' THEN format(' WITH CHECK (%s)', o.test) END)
      FROM insforge.audit_owner_test(t.id, insforge.audit_owner_column(t.id)) o (test)
-     WHERE o.test IS NOT NULL AND 'authenticated' = ANY (p.runtime) AND p.command <> 'ALL'),
+     WHERE o.test IS NOT NULL AND 'authenticated' = ANY (p.runtime) AND p.command <> 'ALL'
+       -- Visitors may be meant to add rows. Where each row must have an owner, they are not.
+       AND (p.command <> 'INSERT' OR NOT 'anon' = ANY (p.runtime) OR b.signed_in OR EXISTS (
+         SELECT FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+         WHERE a.attrelid = t.id AND a.attname = insforge.audit_owner_column(t.id) AND a.attnotnull
+           AND coalesce(pg_get_expr(d.adbin, d.adrelid) ~ '^(\w+\.)?requesting_user_id\(\)$', true)))),
     'L14:' || p.object
   FROM unnest(context.tables) t CROSS JOIN unnest(t.policies) p
+  CROSS JOIN LATERAL (
+    -- Whether all it asks is the caller's role.
+    SELECT bool_and((x.e).calls && context.callers AND cardinality((x.e).owners) = 0)
+    FROM (VALUES (p.using_expr), (p.check_expr)) x (e) WHERE x.e IS DISTINCT FROM NULL) b (signed_in)
   WHERE p.permissive AND (cardinality(p.runtime) > 0 OR 0 = ANY (p.roles))
     AND CASE p.command
       WHEN 'INSERT' THEN (p.check_expr).always_true

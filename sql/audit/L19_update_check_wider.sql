@@ -11,6 +11,10 @@ AS $fn$
     (SELECT format('ALTER POLICY %I ON %s WITH CHECK (%s(%s));', p.name, t.id::regclass,
                    CASE WHEN NOT (p.check_expr).always_true THEN '(' || pg_get_expr(q.polwithcheck, q.polrelid) || ') AND ' END,
                    coalesce(CASE WHEN cardinality(m.missing) = 1 AND m.missing <@ (p.using_expr).owners AND NOT (p.using_expr).claim_keys && '{org_id}'
+                                      -- Another identity, an organisation or an address, is not the user's id.
+                                      AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f
+                                                      WHERE f.oid = ANY ((p.using_expr).calls) AND f.oid = ANY (context.callers)
+                                                        AND f.proname NOT IN ('requesting_user_id', 'uid', 'user_id', 'role', 'jwt', 'claims'))
                                  THEN insforge.audit_owner_test(t.id, (
                                    SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.id AND a.attnum = m.missing[1])) END,
                             pg_get_expr(q.polqual, q.polrelid)))

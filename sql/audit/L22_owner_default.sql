@@ -10,7 +10,11 @@ AS $fn$
               WHERE p.command IN ('INSERT', 'ALL') AND p.permissive
                 AND a.attnum = ANY ((p.check_expr).owners) AND a.attnum = ANY ((p.check_expr).and_pins)
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f
-                                WHERE f.oid = ANY ((p.check_expr).calls) AND f.proname IN ('org_id', 'email'))) AS owner
+                                WHERE f.oid = ANY ((p.check_expr).calls) AND f.proname IN ('org_id', 'email'))) AS owner,
+      -- A helper of the developer's own may return something else of the caller's.
+      NOT EXISTS (SELECT FROM unnest(t.policies) p JOIN pg_catalog.pg_proc f ON f.oid = ANY ((p.check_expr).calls)
+                  WHERE f.oid = ANY (context.callers) AND f.prorettype IN ('text'::regtype, 'varchar'::regtype)
+                    AND f.proname NOT IN ('requesting_user_id', 'user_id', 'role', 'org_role', 'claim', 'current_setting')) AS known
     FROM unnest(context.tables) t
     JOIN pg_catalog.pg_attribute a ON a.attrelid = t.id AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.id AND d.adnum = a.attnum
@@ -22,7 +26,7 @@ AS $fn$
          ELSE format('The %s is NOT NULL, compared with the caller on insert, and has no default: every insert must send the user''s id.', s.object) END,
     s.object,
     'SET DEFAULT insforge.requesting_user_id() on a text column.',
-    CASE WHEN s.atttypid <> 'uuid'::regtype AND to_regprocedure('insforge.requesting_user_id()') IS NOT NULL
+    CASE WHEN (s.by_uid OR s.known) AND s.atttypid <> 'uuid'::regtype AND to_regprocedure('insforge.requesting_user_id()') IS NOT NULL
          THEN format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT insforge.requesting_user_id();', s.id::regclass, s.attname) END,
     'L22:' || s.object
   FROM shaped s

@@ -11,12 +11,14 @@ AS $fn$
       AND split_part(e.entry, '=', 2) <> ''),
   found AS (
     SELECT format('setting %s of %s', s.name, concat_ws(' in ',
+             CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'all roles' END,
              CASE WHEN s.setrole <> 0 THEN 'role ' || quote_ident(pg_get_userbyid(s.setrole)) END,
              CASE WHEN s.setdatabase <> 0 THEN 'database ' || quote_ident(current_database()) END)) AS object,
       -- Something that reads it would break.
       CASE WHEN s.name !~ '^pgrst\.' AND NOT EXISTS (
              SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace <> 'insforge'::regnamespace AND strpos(p.prosrc, s.name) > 0)
-           THEN CASE WHEN s.setrole = 0 THEN format('ALTER DATABASE %I RESET %s;', current_database(), n.quoted)
+           THEN CASE WHEN s.setrole = 0 AND s.setdatabase = 0 THEN format('ALTER ROLE ALL RESET %s;', n.quoted)
+                     WHEN s.setrole = 0 THEN format('ALTER DATABASE %I RESET %s;', current_database(), n.quoted)
                      WHEN s.setdatabase = 0 THEN format('ALTER ROLE %s RESET %s;', quote_ident(pg_get_userbyid(s.setrole)), n.quoted)
                      ELSE format('ALTER ROLE %s IN DATABASE %I RESET %s;', quote_ident(pg_get_userbyid(s.setrole)), current_database(), n.quoted) END
       END AS fix

@@ -13,9 +13,12 @@ AS $fn$
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
       AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.ev_class),
   reach AS (
-    SELECT r.view, p.id AS base, p.owner, p.forced FROM reads r JOIN protected p ON p.id = r.source
+    SELECT r.view, p.id AS base, p.owner, p.forced, false AS by_caller FROM reads r JOIN protected p ON p.id = r.source
     UNION
-    SELECT r.view, b.base, b.owner, b.forced FROM reads r JOIN reach b ON b.view = r.source),
+    -- What is read through a view with security_invoker is read with the caller's rights, whatever view is on top.
+    SELECT r.view, b.base, b.owner, b.forced, s.relkind = 'v' AND (b.by_caller OR EXISTS (
+      SELECT FROM unnest(s.reloptions) o (entry) WHERE o.entry ~* '^security_invoker=(true|on|yes|1)$'))
+    FROM reads r JOIN reach b ON b.view = r.source JOIN pg_catalog.pg_class s ON s.oid = r.source),
   open AS (
     SELECT c.oid AS id, c.relkind, c.relowner, s.name AS schema_name, c.relname
     FROM insforge.audit_schemas(NULL) s
@@ -36,7 +39,8 @@ AS $fn$
         bool_and(NOT EXISTS (SELECT FROM unnest(context.runtime) x (id)
                              WHERE has_any_column_privilege(x.id, o.id, 'SELECT') AND NOT has_table_privilege(x.id, r.base, 'SELECT')))
       FROM reach r JOIN pg_catalog.pg_roles w ON w.oid = o.relowner
-      WHERE r.view = o.id AND (w.rolsuper OR w.rolbypassrls OR (pg_has_role(w.oid, r.owner, 'USAGE') AND NOT r.forced))) b (names, readable)
+      WHERE r.view = o.id AND NOT (r.by_caller AND o.relkind = 'v')
+        AND (w.rolsuper OR w.rolbypassrls OR (pg_has_role(w.oid, r.owner, 'USAGE') AND NOT r.forced))) b (names, readable)
     WHERE o.relkind = 'f' OR b.names IS NOT NULL)
   SELECT 'L34', 'critical', 'security', 'A view bypasses row-level security',
     CASE f.relkind WHEN 'f' THEN format('The %s is selectable by anon or authenticated, and policies cannot protect a foreign table.', f.object)

@@ -15,17 +15,19 @@ AS $fn$
       EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute k ON k.attrelid = l.id AND k.attnum = ANY (i.indkey)
               WHERE i.indrelid = l.id AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
                 AND lower(k.attname) ~ '(^|_)(nonce|authorization|idempotency_key)$') AS otherwise_unique,
-      a.attnotnull, EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = l.id AND g.attname = 'log_index' AND NOT g.attisdropped) AS in_batches
+      a.attnotnull, place.attname IS NOT NULL AS in_batches, place.attnotnull AS placed
     FROM insforge.audit_ledgers(context) l
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = l.id AND a.attnum = l.attnum)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = l.id AND a.attnum = l.attnum
+    LEFT JOIN pg_catalog.pg_attribute place ON place.attrelid = l.id AND place.attname = 'log_index' AND NOT place.attisdropped)
   SELECT 'L42', 'critical', 'security', 'A settled payment can be recorded twice',
     format('The %s %s.', o.object, concat_ws(' and ', CASE WHEN NOT k.unique_hash THEN 'has no unique index' END,
                                                     CASE WHEN NOT k.attnotnull THEN 'may be NULL' END)),
     o.object,
     'Make the column NOT NULL and UNIQUE. If rows exist before they are settled, give them another unique key, such as the nonce of the authorization.',
-    concat_ws(E'\n',
+    -- Beside a place that may be NULL a hash fits in twice.
+    CASE WHEN k.unique_hash OR k.otherwise_unique OR k.placed IS NOT FALSE THEN concat_ws(E'\n',
       CASE WHEN NOT k.unique_hash THEN format('CREATE UNIQUE INDEX ON %s (%I%s);', k.id::regclass, k.attname, CASE WHEN k.in_batches THEN ', log_index' END) END,
-      CASE WHEN NOT k.attnotnull AND NOT k.otherwise_unique THEN format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', k.id::regclass, k.attname) END),
+      CASE WHEN NOT k.attnotnull AND NOT k.otherwise_unique THEN format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', k.id::regclass, k.attname) END) END,
     'L42:' || o.object
   FROM keyed k
   CROSS JOIN LATERAL (SELECT format('column %I.%I.%I', k.schema_name, k.name, k.attname)) o (object)

@@ -6,16 +6,17 @@ AS $fn$
     format('The %s records settlements, and %s.', l.object, string_agg(w.role || ' may ' || w.command, ', ' ORDER BY w.role, w.command)),
     l.object,
     'Let only the server write it.',
-    format('REVOKE INSERT, UPDATE, DELETE ON TABLE %s FROM %s;', l.id::regclass, insforge.audit_grantees(context.runtime)),
+    format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON TABLE %s FROM %s;', l.id::regclass, insforge.audit_grantees(context.runtime)),
     'L43:' || l.object
   FROM (SELECT DISTINCT l.id, l.object FROM insforge.audit_ledgers(context) l) l
   JOIN unnest(context.tables) t ON t.id = l.id
   CROSS JOIN LATERAL (
     SELECT pg_get_userbyid(r.id)::text AS role, v.command
-    FROM unnest(context.runtime) r (id), unnest('{INSERT,UPDATE,DELETE}'::text[]) v (command)
+    FROM unnest(context.runtime) r (id), unnest('{INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) v (command)
     WHERE has_schema_privilege(r.id, t.schema_name, 'USAGE')
-      AND CASE v.command WHEN 'DELETE' THEN has_table_privilege(r.id, t.id, v.command) ELSE has_any_column_privilege(r.id, t.id, v.command) END
-      AND (NOT t.rls OR EXISTS (SELECT FROM unnest(t.policies) p
+      AND CASE WHEN v.command IN ('DELETE', 'TRUNCATE') THEN has_table_privilege(r.id, t.id, v.command)
+               ELSE has_any_column_privilege(r.id, t.id, v.command) END
+      AND (NOT t.rls OR v.command = 'TRUNCATE' OR EXISTS (SELECT FROM unnest(t.policies) p
                                 WHERE p.permissive AND p.command IN (v.command, 'ALL') AND pg_get_userbyid(r.id)::text = ANY (p.runtime)))) w
   GROUP BY l.id, l.object
 $fn$;
