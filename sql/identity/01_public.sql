@@ -30,9 +30,13 @@ BEGIN
   END IF;
   CREATE OR REPLACE FUNCTION @extschema@.requesting_user_id() RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE RETURN insforge.requesting_user_id();
+  -- Its owner could write another body and be anybody.
+  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    EXECUTE format('ALTER FUNCTION @extschema@.requesting_user_id() OWNER TO %I', current_user);
+  END IF;
 END $fn$;
 COMMENT ON FUNCTION insforge.adopt_requesting_user_id() IS
 'Replaces the body of a requesting_user_id() that was there before the extension; policies and column
-defaults that use it are untouched. Again is a no-op. VOLATILE, PARALLEL UNSAFE, with the caller''s own
+defaults that use it are untouched. Again is a no-op. A superuser who calls it becomes the owner. VOLATILE, PARALLEL UNSAFE, with the caller''s own
 rights. Errors: 42883 where there is none, 42501 unless the caller owns it, 42P13 where it does not
 return text. Execute: owner of the extension and of the function.';

@@ -37,7 +37,9 @@ fn messages(mut request: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let (kind, rest) = request.split_first()?;
         let (length, rest) = rest.split_first_chunk()?;
-        let body = usize::try_from(u32::from_be_bytes(*length)).ok()?.checked_sub(4)?;
+        let body = usize::try_from(u32::from_be_bytes(*length))
+            .ok()?
+            .checked_sub(4)?;
         // A long message comes in pieces; names are in the first.
         let (body, rest) = rest.split_at(body.min(rest.len()));
         request = rest;

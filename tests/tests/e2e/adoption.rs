@@ -144,6 +144,23 @@ async fn only_the_owner_of_the_identity_function_adopts_it() -> Result<()> {
 }
 
 #[tokio::test]
+async fn whoever_owned_the_identity_function_cannot_change_it_once_a_superuser_has_adopted_it() -> Result<()>
+{
+    let sandbox = with_guide_identity(BODIES[0]).await?;
+    sandbox
+        .run(
+            "CREATE EXTENSION insforge_integrations; GRANT CREATE ON SCHEMA public TO project_admin;
+             ALTER FUNCTION public.requesting_user_id() OWNER TO project_admin;
+             SELECT insforge.adopt_requesting_user_id()",
+        )
+        .await?;
+    let forge = "BEGIN; SET LOCAL ROLE project_admin;
+        CREATE OR REPLACE FUNCTION public.requesting_user_id() RETURNS text LANGUAGE sql AS $$SELECT 'user_2x'$$";
+    assert_eq!(sandbox.refusal(forge).await?.code, "42501");
+    assert_policies_work(&sandbox, "adopted by a superuser").await
+}
+
+#[tokio::test]
 async fn dropping_the_extension_leaves_an_identity_function_that_was_never_adopted() -> Result<()> {
     // The third form is how newer tools write a body: Postgres parses it when the function is made.
     for body in [BODIES[0], BODIES[1], "atomic"] {

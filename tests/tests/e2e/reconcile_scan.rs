@@ -60,7 +60,13 @@ async fn late_money_on_a_failed_payment_is_put_before_a_person_who_can_have_it_p
     assert_eq!(row.tx_hash, Some(format!("{hash:#x}")));
     assert_eq!(row.error_reason.as_deref(), Some("paid_after_failed"));
     let operator = Plan::new(&scene.database.sidecar_url())?;
-    let retry = ["payments", "retry", &id.to_string(), "--reason", "the money is here"];
+    let retry = [
+        "payments",
+        "retry",
+        &id.to_string(),
+        "--reason",
+        "the money is here",
+    ];
     let output = typed(&operator, &retry).await?;
     assert!(output.status.success(), "{}", err(&output));
     let row = scene.watch.status(id, &["settled"], SOON).await?;

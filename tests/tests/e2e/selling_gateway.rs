@@ -82,6 +82,22 @@ async fn buyers_of_every_form_pay_once_and_get_the_answer() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_of_the_extension_under_a_gateway_disturbs_no_buyer() -> Result<()> {
+    let scene = Scene::new().await?;
+    let endpoint = Endpoint::start().await?;
+    let shop = gateway(scene.plan()?, &endpoint, &json!({})).await?;
+    assert_eq!(shop.buy("/report", &signed(), Form::V2).await?.status, 200);
+    // What a release may do to statements that are prepared: one more column comes back.
+    let upgrade = "ALTER TYPE x402.sale ADD ATTRIBUTE note text";
+    scene.watch.client().batch_execute(upgrade).await?;
+    for _ in 0..4 {
+        let got = shop.buy("/report", &signed(), Form::V2).await?;
+        assert_eq!((got.status, got.body.as_str()), (200, "report"));
+    }
+    Ok(())
+}
+
 async fn two_hundred_are_one(shops: &[Shop], scene: &Scene, endpoint: &Endpoint) -> Result<()> {
     let signed = signed();
     let requests = (0..200).map(|n| shops[n % shops.len()].buy("/report", &signed, Form::V2));

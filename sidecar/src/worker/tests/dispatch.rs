@@ -57,6 +57,22 @@ async fn a_backlog_is_drained_without_waiting_for_polls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn payments_that_come_while_intents_are_committed_share_the_next_intent() {
+    let settler = Settler::start(with(0), Arc::default(), WIDE);
+    sleep(SECOND).await;
+    // A claim and an intent take 20 ms together.
+    settler.ledger.books().latency = Duration::from_millis(10);
+    for n in 1..=100 {
+        settler.ledger.add(n, NOW);
+        settler.bell.ring();
+        sleep(Duration::from_millis(1)).await;
+    }
+    settler.all_settled().await;
+    let intents = settler.ledger.count("begin");
+    assert!(intents <= 7, "{intents} intents for 100 payments in 100 ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_payments_are_in_flight_than_there_are_slots() {
     let facilitator = FakeFacilitator::scripted([Act::Hang; 100]);
     let settler = Settler::start(
