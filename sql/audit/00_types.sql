@@ -34,7 +34,8 @@ CREATE TYPE insforge.audit_expression AS (
   relations oid[],         -- tables its sub-selects read
   claim_keys text[],       -- top-level claims read with -> or ->>
   settings text[],         -- names given to current_setting()
-  cast_settings text[]     -- of those, the ones whose value is cast as it is
+  cast_settings text[],    -- of those, the ones whose value is cast as it is
+  asks_role boolean        -- always_true for signed-in callers, and for no other
 );
 
 CREATE TYPE insforge.audit_policy AS (

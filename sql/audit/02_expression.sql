@@ -46,7 +46,7 @@ BEGIN
   IF tree IS NULL THEN
     RETURN NULL;
   END IF;
-  e := ROW(false, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')::insforge.audit_expression;
+  e := ROW(false, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', false)::insforge.audit_expression;
 
   -- A backslash takes the meaning from a brace in a name; names do not matter here.
   FOREACH piece IN ARRAY string_to_array(replace(replace(replace(substr(tree, 2), '\\', ''), '\{', ''), '\}', ''), '{') LOOP
@@ -235,7 +235,7 @@ AS $fn$
 DECLARE
   role CONSTANT text := $r$(?:(?:auth|insforge)\.role\(\)|\((?:auth\.jwt\(\)|\( SELECT auth\.jwt\(\) AS jwt\)) ->> 'role'::text\))$r$;
   asked CONSTANT text := '(?:' || role || '|\( SELECT ' || role || '(?: AS \w+)?\))';
-  rest text := condition; before text; present text;
+  rest text := condition; before text; present text; asks boolean := false;
 BEGIN
   IF strpos(rest, ' IS NOT NULL)') > 0 THEN
     -- A composite value can be NULL in the sense of IS NULL and satisfy NOT NULL.
@@ -247,8 +247,10 @@ BEGIN
     rest := regexp_replace(rest, '\((?:' || present || ') IS NOT NULL\)', 'true', 'g');
   END IF;
   IF signed_in AND strpos(rest, '''authenticated''::text') > 0 THEN
+    before := rest;
     rest := regexp_replace(rest, '\((?:' || asked || $r$ = 'authenticated'::text|'authenticated'::text = $r$ || asked || '|' || asked
       || $r$ = ANY \(ARRAY\[(?:'(?!anon')\w+'::text, )*'authenticated'::text(?:, '(?!anon')\w+'::text)*\]\))\)$r$, 'true', 'g');
+    asks := rest <> before;
   END IF;
   LOOP
     before := rest;
@@ -256,6 +258,7 @@ BEGIN
     EXIT WHEN rest = before;
   END LOOP;
   facts.always_true := rest = 'true';
+  facts.asks_role := facts.always_true AND asks;
   RETURN facts;
 END $fn$;
 COMMENT ON FUNCTION insforge.audit_opened(insforge.audit_expression, text, oid, boolean) IS

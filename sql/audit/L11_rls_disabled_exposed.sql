@@ -1,5 +1,5 @@
 -- A table that anon or authenticated may use, without row-level security, is open to every visitor as far as its
--- grants go; InsForge's default privileges grant everything on every new table of public. TRUNCATE passes row-level
+-- grants go; InsForge's default privileges grant reading and writing of every new table of public. TRUNCATE passes row-level
 -- security by even where it is on.
 CREATE FUNCTION insforge.lint_l11(context insforge.audit_context) RETURNS SETOF insforge.finding
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

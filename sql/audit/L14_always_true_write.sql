@@ -9,9 +9,14 @@ AS $fn$
     p.object,
     'State whose rows may be written. To let only the server write, drop the policy.',
     (SELECT format('ALTER POLICY %I ON %s TO authenticated%s%s;', p.name, t.id::regclass,
-              CASE WHEN p.command <> 'INSERT' THEN format(' USING (%s)', o.test) END,
-              CASE WHEN p.command <> 'DELETE' THEN format(' WITH CHECK (%s)', o.test) END)
-     FROM insforge.audit_owner_test(t.id, insforge.audit_owner_column(t.id)) o (test)
+              CASE WHEN p.command <> 'INSERT' THEN format(' USING (%s%s)', k.using_kept, o.test) END,
+              CASE WHEN p.command <> 'DELETE' THEN format(' WITH CHECK (%s%s)', k.check_kept, o.test) END)
+     FROM (
+       -- A half that does ask something is kept.
+       SELECT CASE WHEN NOT (p.using_expr).always_true THEN '(' || pg_get_expr(q.polqual, q.polrelid) || ') AND ' END,
+         CASE WHEN NOT (p.check_expr).always_true THEN '(' || pg_get_expr(q.polwithcheck, q.polrelid) || ') AND ' END
+       FROM pg_catalog.pg_policy q WHERE q.polrelid = t.id AND q.polname = p.name) k (using_kept, check_kept),
+       insforge.audit_owner_test(t.id, insforge.audit_owner_column(t.id)) o (test)
      WHERE o.test IS NOT NULL AND 'authenticated' = ANY (p.runtime) AND p.command <> 'ALL'
        -- Visitors may be meant to add rows. Where each row must have an owner, they are not.
        AND (p.command <> 'INSERT' OR NOT 'anon' = ANY (p.runtime) OR b.signed_in OR EXISTS (
@@ -22,7 +27,7 @@ AS $fn$
   FROM unnest(context.tables) t CROSS JOIN unnest(t.policies) p
   CROSS JOIN LATERAL (
     -- Whether all it asks is the caller's role.
-    SELECT bool_and((x.e).calls && context.callers AND cardinality((x.e).owners) = 0)
+    SELECT bool_and((x.e).asks_role)
     FROM (VALUES (p.using_expr), (p.check_expr)) x (e) WHERE x.e IS DISTINCT FROM NULL) b (signed_in)
   WHERE p.permissive AND (cardinality(p.runtime) > 0 OR 0 = ANY (p.roles))
     AND CASE p.command

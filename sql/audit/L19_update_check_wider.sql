@@ -9,7 +9,7 @@ AS $fn$
     p.object,
     'Repeat the condition in WITH CHECK, or leave WITH CHECK out: USING then serves as both.',
     (SELECT format('ALTER POLICY %I ON %s WITH CHECK (%s(%s));', p.name, t.id::regclass,
-                   CASE WHEN NOT (p.check_expr).always_true THEN '(' || pg_get_expr(q.polwithcheck, q.polrelid) || ') AND ' END,
+                   CASE WHEN pg_get_expr(q.polwithcheck, q.polrelid) <> 'true' THEN '(' || pg_get_expr(q.polwithcheck, q.polrelid) || ') AND ' END,
                    coalesce(CASE WHEN cardinality(m.missing) = 1 AND m.missing <@ (p.using_expr).owners AND NOT (p.using_expr).claim_keys && '{org_id}'
                                       -- Another identity, an organisation or an address, is not the user's id.
                                       AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f

@@ -8,7 +8,7 @@ AS $fn$
     p.object,
     'Compare subject_id with the caller or with the caller''s organisations in WITH CHECK.',
     (SELECT format('ALTER POLICY %I ON %s WITH CHECK (%s%s);', p.name, t.id::regclass,
-              CASE WHEN NOT (coalesce(p.check_expr, p.using_expr)).always_true
+              CASE WHEN pg_get_expr(coalesce(q.polwithcheck, q.polqual), q.polrelid) <> 'true'
                    THEN '(' || pg_get_expr(coalesce(q.polwithcheck, q.polqual), q.polrelid) || ') AND ' END, o.test)
      FROM pg_catalog.pg_policy q, insforge.audit_owner_test(t.id, 'subject_id') o (test)
      WHERE q.polrelid = t.id AND q.polname = p.name AND o.test IS NOT NULL),

@@ -16,6 +16,8 @@ AS $fn$
     WHERE has_schema_privilege(r.id, t.schema_name, 'USAGE')
       AND CASE WHEN v.command IN ('DELETE', 'TRUNCATE') THEN has_table_privilege(r.id, t.id, v.command)
                ELSE has_any_column_privilege(r.id, t.id, v.command) END
+      -- Supabase grants TRUNCATE on every table, and its API has no such command.
+      AND (v.command <> 'TRUNCATE' OR insforge.audit_platform() IS DISTINCT FROM 'supabase')
       AND (NOT t.rls OR v.command = 'TRUNCATE' OR EXISTS (SELECT FROM unnest(t.policies) p
                                 WHERE p.permissive AND p.command IN (v.command, 'ALL') AND pg_get_userbyid(r.id)::text = ANY (p.runtime)))) w
   GROUP BY l.id, l.object

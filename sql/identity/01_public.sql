@@ -20,6 +20,8 @@ END $do$;
 -- EXTENSION refuses instead of leaving policies that fail, or taking them along unasked.
 CREATE FUNCTION insforge.adopt_requesting_user_id() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  former regrole := (SELECT proowner FROM pg_proc WHERE oid = to_regprocedure('@extschema@.requesting_user_id()'));
 BEGIN
   IF to_regprocedure('@extschema@.requesting_user_id()') IS NULL THEN
     RAISE undefined_function USING MESSAGE = 'there is no @extschema@.requesting_user_id() to adopt',
@@ -33,10 +35,11 @@ BEGIN
   -- Its owner could write another body and be anybody.
   IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
     EXECUTE format('ALTER FUNCTION @extschema@.requesting_user_id() OWNER TO %I', current_user);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION @extschema@.requesting_user_id() TO %s', former);
   END IF;
 END $fn$;
 COMMENT ON FUNCTION insforge.adopt_requesting_user_id() IS
 'Replaces the body of a requesting_user_id() that was there before the extension; policies and column
-defaults that use it are untouched. Again is a no-op. A superuser who calls it becomes the owner. VOLATILE, PARALLEL UNSAFE, with the caller''s own
+defaults that use it are untouched. Again is a no-op. A superuser who calls it becomes the function''s owner; the former one may still call it. VOLATILE, PARALLEL UNSAFE, with the caller''s own
 rights. Errors: 42883 where there is none, 42501 unless the caller owns it, 42P13 where it does not
 return text. Execute: owner of the extension and of the function.';

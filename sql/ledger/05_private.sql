@@ -1,7 +1,7 @@
 -- The private parts of the ledger: only the owner and roles given insforge.grant_sidecar() read them.
 
 -- Who acts: the role that was switched to, since gateways log in as one role and switch down. Parsed when it is
--- created, so no search_path need be set, and it is a part of the statement that calls it.
+-- created, so that no search_path need be set and Postgres can inline it.
 CREATE FUNCTION x402._actor() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN coalesce(nullif(current_setting('role'), 'none'), session_user);
 

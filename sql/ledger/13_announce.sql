@@ -20,6 +20,7 @@ BEGIN
   END;
 END $fn$;
 
+-- Inlined, as x402._actor() is.
 CREATE FUNCTION x402._notify(id uuid, status text, network text, tx_hash text) RETURNS void
 LANGUAGE sql
 BEGIN ATOMIC

@@ -34,7 +34,7 @@ BEGIN
     SET lease_token = nextval('x402.lease_tokens'), leased_by = worker, leased_until = started + lease,
         uncertain = q.uncertain OR q.status = 'settling',
         status = CASE q.status WHEN 'settling' THEN 'unknown' ELSE q.status END
-    FROM due WHERE q.payment_id = due.payment_id
+    WHERE q.payment_id = ANY (ARRAY(SELECT due.payment_id FROM due))
     RETURNING q.payment_id
   )
   SELECT array_agg(payment_id) INTO claimed FROM leased;

@@ -59,7 +59,7 @@ BEGIN
   FROM checked;
 END $fn$;
 
--- Planned once, as x402.claim() is; so is x402._decide(), which it calls.
+-- Planned once and for rows found by their keys, as x402.claim() is; so is all that it calls and sets off.
 CREATE FUNCTION x402.finish(outcomes jsonb) RETURNS TABLE (id uuid, status text, applied boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $fn$

@@ -14,6 +14,7 @@ BEGIN
     p.asset, p.value::text, p.nonce, p.scheme, coalesce(a.valid_before, 0)::text,
     floor(extract(epoch FROM p.created_at))::bigint, floor(extract(epoch FROM p.settled_at))::bigint
   FROM @extschema@.x402_payments p LEFT JOIN x402.authorizations a ON a.payment_id = p.id
+  -- In the words of the index x402_payments_unproven.
   WHERE p.status = 'settled' AND p.settled_at IS NOT NULL AND p.finality <> 'finalized' AND p.nonce IS NOT NULL AND NOT p.mock
     AND p.network = in_network AND p.id > coalesce(after, '00000000-0000-0000-0000-000000000000')
     AND (p.finality = 'none' OR p.finality = 'latest' AND p.block_number <= safe_block

@@ -19,6 +19,7 @@ BEGIN
   IF first AND hold THEN
     PERFORM x402._hold(sold);
   END IF;
+  -- Only a first sale holds, so there is nothing to let go of in one.
   IF NOT (first OR coalesce(hold, false)) THEN
     PERFORM x402.settle_now(sold);
   END IF;

@@ -74,7 +74,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN false;
   END IF;
-  IF delivered THEN
+  IF delivered THEN  -- as x402.mark_delivered() does
     UPDATE @extschema@.x402_payments p SET delivered_at = clock_timestamp()
     WHERE p.id = answer_delivery.payment_id AND p.delivered_at IS NULL;
   ELSE

@@ -14,7 +14,7 @@ use crate::tasks::Part;
 
 /// How long a stop waits for the answer to a claim.
 const LAST_CLAIM: Duration = Duration::from_secs(1);
-/// Batches whose intents are not committed yet. A claim waits for one of them, and takes what came meanwhile with
+/// Most batches whose intents are not committed yet. A claim waits for one of them, and takes what came meanwhile with
 /// it: batches grow with load, and a lone payment is sent at once.
 const LAUNCHES: usize = 1;
 

@@ -9,7 +9,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::rules::{Mode, Rules, Shared, Side, contains};
-use super::statements::Statements;
 
 /// One connection from the client's side to the server's.
 struct Connection {
@@ -27,7 +26,6 @@ struct State {
     stopped: Option<(Side, u64)>,
     /// The reply that is waited for has been seen.
     told: bool,
-    statements: Statements,
 }
 
 type Chunk = (Instant, Vec<u8>);
@@ -82,8 +80,7 @@ impl Connection {
         let stop_here = match side {
             Side::Request => {
                 state.first.get_or_insert_with(|| bytes.to_vec());
-                let ran = state.statements.expand(bytes);
-                let met = ran.and_then(|ran| self.shared.meets(&ran));
+                let met = self.shared.meets(bytes);
                 if let Some(stop) = met {
                     (state.stopped, state.told) = (Some((stop, now)), false);
                 }

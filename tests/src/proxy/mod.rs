@@ -7,7 +7,6 @@
 mod connection;
 mod handle;
 mod rules;
-mod statements;
 #[cfg(test)]
 mod tests;
 

@@ -41,27 +41,6 @@ async fn what_is_stopped_arrives_when_it_is_released() {
     assert_eq!(read(&mut server, 9).await, b"finish 7;");
 }
 
-/// A message of Postgres' protocol.
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
-    [&[kind][..], &length, body].concat()
-}
-
-#[tokio::test]
-async fn a_prepared_statement_is_stopped_where_it_runs_and_not_where_it_is_prepared() {
-    let (proxy, mut client, mut server) = pair().await;
-    proxy.stop_at(Point {
-        words: &["finish(", "7"],
-        side: Side::Request,
-    });
-    let prepare = message(b'P', b"s1\0SELECT finish($1)\07");
-    client.write_all(&prepare).await.unwrap();
-    assert_eq!(read(&mut server, prepare.len()).await, prepare);
-    client.write_all(&message(b'B', b"\0s1\07")).await.unwrap();
-    proxy.stopped(SOON).await.unwrap();
-    assert!(server.try_read(&mut [0]).is_err(), "nothing has come through");
-}
-
 #[tokio::test]
 async fn a_reply_is_stopped_after_the_request_went_through() {
     let (proxy, mut client, mut server) = pair().await;

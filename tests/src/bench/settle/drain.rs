@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 
 use super::contender::Contender;
 use super::cost::{self, Cost, Spent};
+use super::crowd;
 use super::target::Target;
 use crate::bench::fixture::{Fixture, settle_down};
 use crate::bench::options::Common;
@@ -30,27 +31,29 @@ pub(super) struct Drained {
     pub(super) database_connections: i64,
 }
 
-/// Loads the payments into a fresh database, lets one contender settle all of them, and looks at what that
-/// took. The database is dropped afterwards.
+/// Loads the payments into a fresh database, and as many more `behind` them, lets one contender settle all but
+/// those, and looks at what that took. The database is dropped afterwards.
 pub(super) async fn drain(
     fixture: &Fixture,
     common: &Common,
     contender: Contender,
     target: &Target,
     signed: &[Prepared],
+    behind: usize,
 ) -> Result<Drained> {
     let database = fixture.database(contender.template()).await?;
     let client = database.client().await?;
     // Before the rows come, so that their pages are new and need no images in the log afterwards.
     settle_down(&client).await?;
     let loaded = contender.load(&database, target, signed).await?;
+    crowd::gather(&client, behind).await?;
     common.quiet().await;
     let before = Spent::read(&client, database.server()).await?;
     let started = Instant::now();
     let working = loaded.start(&database, target).await?;
     let connections = watch(&client, target, signed.len() as u64).await?;
     wait_until(END, "every payment is recorded", || async {
-        Ok((contender.waiting(&client).await? == 0).then_some(()))
+        Ok((contender.waiting(&client).await? <= behind as i64).then_some(()))
     })
     .await?;
     let took = started.elapsed();

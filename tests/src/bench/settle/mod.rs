@@ -2,6 +2,7 @@
 
 mod contender;
 mod cost;
+mod crowd;
 mod drain;
 mod idle;
 mod parts;
@@ -30,8 +31,8 @@ pub struct Settings {
     /// Payments waiting at the start of each measurement of the rate.
     #[arg(long, default_value_t = 20_000)]
     payments: usize,
-    /// Payments waiting at the start of the large backlog.
-    #[arg(long, default_value_t = 100_000)]
+    /// Payments waiting at the start of the large backlog, of which the first 10,000 are timed.
+    #[arg(long, default_value_t = 1_000_000)]
     pending: usize,
     /// Seconds for which the idle sidecar is watched.
     #[arg(long, default_value_t = 60)]

@@ -8,7 +8,7 @@ use super::drain::{Drained, drain};
 use super::target::Target;
 use crate::bench::fixture::Fixture;
 use crate::bench::node;
-use crate::bench::payments::{self, Prepared};
+use crate::bench::payments;
 use crate::bench::report::{Cell, Report, Table};
 use crate::bench::stats::Figures;
 
@@ -135,7 +135,7 @@ async fn at_speed(
             let line = &mut lines[at];
             let target = Target::fast(condition.delay).await?;
             line.found
-                .push(drain(fixture, &settings.common, line.contender, &target, &signed).await?);
+                .push(drain(fixture, &settings.common, line.contender, &target, &signed, 0).await?);
             settings
                 .common
                 .progress(&format!("{:?}, {}, run {}", condition.delay, line.label, run + 1));
@@ -181,7 +181,7 @@ async fn strict(settings: &Settings, fixture: &Fixture, report: &mut Report) -> 
     for run in 0..settings.common.runs {
         let target = Target::strict().await?;
         line.found
-            .push(drain(fixture, &settings.common, line.contender, &target, &signed).await?);
+            .push(drain(fixture, &settings.common, line.contender, &target, &signed, 0).await?);
         settings
             .common
             .progress(&format!("strict stand-in, run {}", run + 1));
@@ -200,7 +200,7 @@ pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &m
     for run in 0..settings.common.runs {
         let target = Target::fast(Duration::from_millis(200)).await?;
         line.found
-            .push(drain(fixture, &settings.common, line.contender, &target, &signed).await?);
+            .push(drain(fixture, &settings.common, line.contender, &target, &signed, 0).await?);
         if let Target::Fast(facilitator) = &target {
             in_flight.push(facilitator.most_in_flight() as f64);
             connections.push(facilitator.most_connections() as f64);
@@ -237,18 +237,17 @@ pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &m
 /// A large backlog beside a small one.
 pub(super) async fn backlog(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
     let contender = sidecar(DEFAULT);
-    let large = payments::sign(settings.pending)?;
-    let small = &large[..SMALL.min(large.len())];
-    let backlogs: [&[Prepared]; 2] = [small, &large];
-    let mut lines = backlogs.map(|backlog| Line {
-        label: format!("{} payments waiting", backlog.len()),
+    let signed = payments::sign(SMALL)?;
+    let backlogs = [0, settings.pending.saturating_sub(SMALL)];
+    let mut lines = backlogs.map(|behind| Line {
+        label: format!("{} payments waiting", SMALL + behind),
         ..Line::new(contender)
     });
     for run in 0..settings.common.runs {
-        for (line, backlog) in lines.iter_mut().zip(backlogs) {
+        for (line, behind) in lines.iter_mut().zip(backlogs) {
             let target = Target::fast(Duration::ZERO).await?;
             line.found
-                .push(drain(fixture, &settings.common, contender, &target, backlog).await?);
+                .push(drain(fixture, &settings.common, contender, &target, &signed, behind).await?);
             settings
                 .common
                 .progress(&format!("{}, run {}", line.label, run + 1));
