@@ -76,8 +76,8 @@ impl Pool {
         Ok(Self { pool, limit, health })
     }
 
-    /// Runs one statement in one round trip. Statements are not prepared, which would save a tenth of their time:
-    /// names of prepared ones are the same in every process, and behind a pooler that switches servers the name may be
+    /// Runs one statement in one round trip. Statements are not prepared: names of
+    /// prepared ones are the same in every process, and behind a pooler that switches servers the name may be
     /// that of another process's statement there. An intent would be taken for a release.
     pub(super) async fn query(
         &self,
