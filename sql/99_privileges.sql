@@ -36,7 +36,7 @@ GRANT EXECUTE ON FUNCTION
   x402.payment_required(jsonb, text, text, text, text), x402.token_domain(text, text, jsonb),
   x402.domain_separator(jsonb), x402.authorization_digest(jsonb, jsonb), x402.recover(text, text)
 TO PUBLIC;
--- What those call with their caller's rights.
+-- What those, and the constraints of a table that others write, call with their caller's rights.
 DO $do$
 DECLARE
   called regprocedure;
@@ -45,7 +45,7 @@ BEGIN
     SELECT p.oid FROM pg_proc p
     WHERE p.pronamespace = 'x402'::regnamespace
       AND p.proname IN ('_decode_header', '_raise', '_requirements', '_payment_required', '_token_domain',
-                        '_domain_separator', '_authorization_digest', '_recover', '_exposure')
+                        '_domain_separator', '_authorization_digest', '_recover', '_exposure', '_identity_is_whole')
   LOOP
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', called);
   END LOOP;

@@ -4,6 +4,7 @@
 //! are edges that never import each other.
 
 pub mod app;
+pub mod batch;
 pub mod bell;
 pub mod chain;
 pub mod cli;

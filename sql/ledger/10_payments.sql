@@ -45,8 +45,7 @@ BEGIN
       ADD CONSTRAINT x402_payments_settled_has_proof CHECK (status <> 'settled' OR mock OR tx_hash IS NOT NULL),
       -- A row with a nonce is an authorization of ours: its identity must be whole and in one spelling.
       ADD CONSTRAINT x402_payments_identity_is_whole CHECK (nonce IS NULL OR (
-        nonce ~ '^0x[0-9a-f]{64}$' AND payer_address ~ '^0x[0-9a-f]{40}$' AND pay_to ~ '^0x[0-9a-f]{40}$'
-        AND asset ~ '^0x[0-9a-f]{40}$' AND network ~ '^eip155:[1-9][0-9]*$'
+        x402._identity_is_whole(network, asset, payer_address, pay_to, nonce)
         AND scheme IS NOT NULL AND value IS NOT NULL AND amount = value::text) IS TRUE)
   $ddl$, ledger);
   -- The chain burns a nonce once per (token, payer): that, and not a signature or a hash, is a payment.

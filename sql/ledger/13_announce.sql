@@ -29,12 +29,12 @@ BEGIN ATOMIC
 END;
 
 -- A new row. A pending one rings the doorbell through the queue; one that arrives settled (an app that
--- settled by itself) is news at once.
+-- settled by itself) is news at once. One that arrives settling was pending for as long as its statement took.
 CREATE FUNCTION x402._record_arrival() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
   INSERT INTO x402.events (payment_id, to_status, evidence)
-  VALUES (NEW.id, NEW.status, jsonb_strip_nulls(jsonb_build_object('tx_hash', NEW.tx_hash)));
+  VALUES (NEW.id, CASE NEW.status WHEN 'settling' THEN 'pending' ELSE NEW.status END, jsonb_strip_nulls(jsonb_build_object('tx_hash', NEW.tx_hash)));
   IF NEW.status <> 'pending' THEN
     PERFORM x402._notify(NEW.id, NEW.status, NEW.network, NEW.tx_hash);
   END IF;
@@ -87,7 +87,7 @@ AS 'MODULE_PATHNAME', 'x402_ring_doorbell';
 
 CREATE CONSTRAINT TRIGGER queue_rings_on_insert AFTER INSERT ON x402.queue
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-  WHEN (NEW.due_at = pg_catalog.now()) EXECUTE FUNCTION x402._ring_doorbell();
+  WHEN (NEW.due_at = pg_catalog.now() AND NEW.lease_token IS NULL) EXECUTE FUNCTION x402._ring_doorbell();
 CREATE CONSTRAINT TRIGGER queue_rings_when_due AFTER UPDATE OF due_at ON x402.queue
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
   WHEN (NEW.due_at = pg_catalog.now()) EXECUTE FUNCTION x402._ring_doorbell();

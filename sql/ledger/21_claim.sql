@@ -69,23 +69,23 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
 $fn$;
 
 -- Records the intent to settle, before the call: pending or unknown → settling. Returns the payments
--- whose lease still holds; the worker commits, and only then calls the facilitator. Planned once, as x402.claim() is.
+-- whose lease still holds; the worker commits, and only then calls the facilitator. Planned as x402.finish() is.
 CREATE FUNCTION x402.begin_settle(ids uuid[], lease_tokens bigint[]) RETURNS SETOF uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $fn$
 BEGIN
   RETURN QUERY
   WITH held AS (
     SELECT q.payment_id, q.status, q.lease_token, q.leased_by, q.attempts + 1 AS attempt
     FROM unnest(ids, lease_tokens) AS given (id, token)
-    JOIN x402.queue q ON q.payment_id = given.id AND q.lease_token = given.token
+    JOIN x402.queue q ON q.payment_id = given.id AND q.lease_token = given.token AND q.payment_id = ANY (ids)
     WHERE q.leased_until > clock_timestamp() AND q.status IN ('pending', 'unknown')
     ORDER BY q.payment_id FOR UPDATE OF q
   ), queued AS (
     UPDATE x402.queue q SET status = 'settling', attempts = held.attempt
-    FROM held WHERE q.payment_id = held.payment_id
+    FROM held WHERE q.payment_id = held.payment_id AND q.payment_id = ANY (ids)
   ), moved AS (
-    UPDATE @extschema@.x402_payments p SET status = 'settling' FROM held WHERE p.id = held.payment_id
+    UPDATE @extschema@.x402_payments p SET status = 'settling' FROM held WHERE p.id = held.payment_id AND p.id = ANY (ids)
   ), written AS (
     INSERT INTO x402.events (payment_id, from_status, to_status, actor, evidence)
     SELECT payment_id, status, 'settling', leased_by,

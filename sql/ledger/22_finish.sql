@@ -30,18 +30,20 @@ END $fn$;
 
 -- Given outcomes joined with the leases that still hold, each with the status it leads to
 -- (x402._next_status, protocol/src/ledger/next_status.rs).
-CREATE FUNCTION x402._decide(outcomes jsonb)
+CREATE FUNCTION x402._decide(outcomes x402.outcome[])
 RETURNS TABLE (given x402.outcome, held x402.queue, to_status text, tx_hash text, reason text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
 #variable_conflict use_column
+DECLARE
+  ids uuid[] := ARRAY(SELECT o.id FROM unnest(outcomes) o);
 BEGIN
   RETURN QUERY
   WITH held AS (
     SELECT o AS given, q AS held, p.network,
-      CASE WHEN lower(o.tx_hash) ~ '^0x[0-9a-f]{64}$' THEN lower(o.tx_hash) END AS hash
-    FROM jsonb_populate_recordset(NULL::x402.outcome, outcomes) AS o
-    JOIN x402.queue q ON q.payment_id = o.id AND q.lease_token = o.lease_token
-    JOIN @extschema@.x402_payments p ON p.id = o.id
+      CASE WHEN x402._is_tx_hash(lower(o.tx_hash)) THEN lower(o.tx_hash) END AS hash
+    FROM unnest(outcomes) AS o
+    JOIN x402.queue q ON q.payment_id = o.id AND q.lease_token = o.lease_token AND q.payment_id = ANY (ids)
+    JOIN @extschema@.x402_payments p ON p.id = o.id AND p.id = ANY (ids)
     ORDER BY q.payment_id FOR UPDATE OF q
   ), checked AS (
     SELECT given, held, hash,
@@ -59,15 +61,23 @@ BEGIN
   FROM checked;
 END $fn$;
 
--- Planned once and for rows found by their keys, as x402.claim() is; so is all that it calls and sets off.
+-- Planned once, as x402.claim() is, and so is all that it calls and sets off. Rows are found by a list of their keys and
+-- joined by hash: a nested loop that is planned on an empty queue compares each outcome with the whole of a long one.
 CREATE FUNCTION x402.finish(outcomes jsonb) RETURNS TABLE (id uuid, status text, applied boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $fn$
 #variable_conflict use_column
+DECLARE
+  reports x402.outcome[] := ARRAY(SELECT o FROM jsonb_populate_recordset(NULL::x402.outcome, outcomes) o);
+  ids uuid[] := ARRAY(SELECT o.id FROM unnest(reports) o);
 BEGIN
   RETURN QUERY
   WITH decided AS MATERIALIZED (
-    SELECT * FROM x402._decide(outcomes)
+    SELECT * FROM x402._decide(reports)
+  ), unheld AS MATERIALIZED (
+    SELECT o.*, (SELECT p.status FROM @extschema@.x402_payments p WHERE p.id = o.id) AS found FROM unnest(reports) o
+    WHERE (coalesce(o.id, gen_random_uuid()), coalesce(o.lease_token, 0))
+      NOT IN (SELECT (d.held).payment_id, (d.held).lease_token FROM decided d)
   ), moved AS (
     UPDATE @extschema@.x402_payments p SET
       status = d.to_status,
@@ -80,17 +90,17 @@ BEGIN
       settled_at = CASE d.to_status WHEN 'settled' THEN coalesce(p.settled_at, now()) ELSE p.settled_at END,
       error_reason = CASE WHEN d.to_status IN ('settled', 'submitted', 'accepted') THEN NULL ELSE d.reason END,
       mock = p.mock OR coalesce((d.given).mock, false)
-    FROM decided d WHERE p.id = (d.held).payment_id
+    FROM decided d WHERE p.id = (d.held).payment_id AND p.id = ANY (ids)
       AND ((d.given).outcome <> 'waiting' OR d.to_status <> (d.held).status)
   ), closed AS (
-    DELETE FROM x402.queue q USING decided d
-    WHERE q.payment_id = (d.held).payment_id AND d.to_status IN ('settled', 'failed', 'expired', 'review')
+    DELETE FROM x402.queue q WHERE q.payment_id = ANY (ARRAY(
+      SELECT (d.held).payment_id FROM decided d WHERE d.to_status IN ('settled', 'failed', 'expired', 'review')))
   ), waiting AS (
     UPDATE x402.queue q SET status = d.to_status, lease_token = NULL, leased_by = NULL, leased_until = NULL,
       uncertain = q.uncertain OR d.to_status = 'unknown',
       due_at = now() + coalesce((d.given).retry_after_ms, 1000) * interval '1 ms'
     FROM decided d
-    WHERE q.payment_id = (d.held).payment_id AND d.to_status NOT IN ('settled', 'failed', 'expired', 'review')
+    WHERE q.payment_id = (d.held).payment_id AND q.payment_id = ANY (ids) AND d.to_status NOT IN ('settled', 'failed', 'expired', 'review')
   ), written AS (
     INSERT INTO x402.events (payment_id, from_status, to_status, actor, evidence)
     SELECT (d.held).payment_id, (d.held).status, d.to_status, (d.held).leased_by,
@@ -102,17 +112,13 @@ BEGIN
   ), late AS (
     -- Whoever lost the lease may still know what nobody else does, such as a transaction.
     INSERT INTO x402.events (payment_id, from_status, to_status, evidence)
-    SELECT p.id, p.status, p.status, coalesce(o.evidence, '{}') || jsonb_strip_nulls(jsonb_build_object(
+    SELECT o.id, o.found, o.found, coalesce(o.evidence, '{}') || jsonb_strip_nulls(jsonb_build_object(
       'action', 'outcome after the lease was lost', 'outcome', o.outcome, 'reason', o.reason,
       'tx_hash', lower(o.tx_hash), 'lease_token', o.lease_token))
-    FROM jsonb_populate_recordset(NULL::x402.outcome, outcomes) o
-    JOIN @extschema@.x402_payments p ON p.id = o.id
-    WHERE NOT EXISTS (SELECT FROM decided d WHERE (d.held).payment_id = o.id AND (d.held).lease_token = o.lease_token)
+    FROM unheld o WHERE o.found IS NOT NULL
   )
-  SELECT o.id, coalesce(d.to_status, p.status), d.to_status IS NOT NULL
-  FROM jsonb_populate_recordset(NULL::x402.outcome, outcomes) o
-  LEFT JOIN decided d ON (d.held).payment_id = o.id AND (d.held).lease_token = o.lease_token
-  LEFT JOIN @extschema@.x402_payments p ON p.id = o.id;
+  SELECT (d.held).payment_id, d.to_status, true FROM decided d
+  UNION ALL SELECT o.id, o.found, false FROM unheld o;
   -- A payment that was put back is due before anybody would look again: let them ask when.
   IF outcomes @? '$[*] ? (@.outcome == "not_sent")' THEN
     PERFORM x402._ring(((extract(epoch FROM clock_timestamp()) - 946684800) * 1000000)::bigint);

@@ -26,7 +26,7 @@ CREATE INDEX deliveries_unsettled_by_payer ON x402.deliveries (payer) WHERE unse
 CREATE INDEX deliveries_kept ON x402.deliveries (kept_until) WHERE kept_until IS NOT NULL;
 COMMENT ON TABLE x402.deliveries IS 'What was delivered for a payment: who is at it, and the answer while it is kept';
 COMMENT ON COLUMN x402.deliveries.interrupted IS 'Deliveries of an answer too large to keep that the buyer broke off';
-COMMENT ON COLUMN x402.deliveries.unsettled IS 'Counts against the payer''s limit; cleared when somebody next looks';
+COMMENT ON COLUMN x402.deliveries.unsettled IS 'Counts against the payer''s limit; cleared when it is delivered, or when the limit is reached and somebody looks';
 SELECT pg_catalog.pg_extension_config_dump('x402.deliveries', '');
 
 -- Where a payment stands, as a seller sees it.

@@ -5,16 +5,24 @@ CREATE FUNCTION x402.sell(payment jsonb, requirements jsonb, resource text, meth
   max_unsettled integer DEFAULT NULL) RETURNS x402.sale
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 DECLARE
-  sold uuid := x402.submit(payment, requirements, resource, method, body_sha256, verified);
+  sold uuid;
   sale x402.sale;
   first boolean;
 BEGIN
+  -- Before the row, as in x402.sell_many(): whoever waits for a payer holds no row of another's.
+  IF max_unsettled IS NOT NULL THEN
+    PERFORM x402._lock_payer(lower(payment #>> '{payload,authorization,from}'));
+  END IF;
+  sold := x402.submit(payment, requirements, resource, method, body_sha256, verified);
   INSERT INTO x402.deliveries (payment_id, payer)
   SELECT p.id, p.payer_address FROM @extschema@.x402_payments p WHERE p.id = sold ON CONFLICT DO NOTHING;
   first := FOUND;
   sale := x402._sale(sold);
   IF first AND max_unsettled IS NOT NULL THEN
-    PERFORM x402._limit_unsettled(sale.payer, max_unsettled);
+    IF x402._has_more_open_than(sale.payer, max_unsettled) THEN
+      RAISE EXCEPTION 'too_many_unsettled: the payer has % payments that are not settled yet', max_unsettled
+        USING ERRCODE = 'X4301', HINT = 'Wait until they are settled, then send the same payment again.';
+    END IF;
   END IF;
   IF first AND hold THEN
     PERFORM x402._hold(sold);
@@ -32,28 +40,41 @@ max_unsettled: how many payments of this payer may be open at once. VOLATILE, PA
 NULL: as x402.submit(). Errors: those of x402.submit(); X4301 where the payer has too many open payments, and
 nothing is recorded. Execute: owner and sidecar roles.';
 
--- Payments of one payer are counted one after the other, else the limit could be passed by asking at once.
-CREATE FUNCTION x402._limit_unsettled(in_payer text, max_unsettled integer) RETURNS void
+-- Payments of one payer are counted one after the other, else the limit could be passed by asking at once. Inlined, as
+-- x402._actor() is.
+CREATE FUNCTION x402._lock_payer(payer text) RETURNS void
+LANGUAGE sql
+RETURN pg_advisory_xact_lock(hashtextextended('x402 unsettled ' || payer, 0));
+COMMENT ON FUNCTION x402._lock_payer(text) IS
+'Held until the transaction ends. VOLATILE, PARALLEL UNSAFE. NULL: locks nothing. Execute: owner.';
+
+-- Looks which of them are settled by now only where it matters; in one order, as everybody who writes several
+-- deliveries does.
+CREATE FUNCTION x402._has_more_open_than(in_payer text, most bigint) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended('x402 unsettled ' || in_payer, 0));
-  UPDATE x402.deliveries d SET unsettled = false
-  FROM @extschema@.x402_payments p
-  WHERE d.payer = in_payer AND d.unsettled AND p.id = d.payment_id
-    AND p.status IN ('settled', 'failed', 'expired', 'review');
-  IF (SELECT count(*) FROM x402.deliveries d WHERE d.payer = in_payer AND d.unsettled) > max_unsettled THEN
-    RAISE EXCEPTION 'too_many_unsettled: the payer has % payments that are not settled yet', max_unsettled
-      USING ERRCODE = 'X4301', HINT = 'Wait until they are settled, then send the same payment again.';
+  IF (SELECT count(*) FROM x402.deliveries d WHERE d.payer = in_payer AND d.unsettled) <= most THEN
+    RETURN false;
   END IF;
+  UPDATE x402.deliveries d SET unsettled = false
+  WHERE d.payment_id IN (
+    SELECT o.payment_id FROM x402.deliveries o JOIN @extschema@.x402_payments p ON p.id = o.payment_id
+    WHERE o.payer = in_payer AND o.unsettled AND p.status IN ('settled', 'failed', 'expired', 'review')
+    ORDER BY o.payment_id FOR UPDATE OF o);
+  RETURN (SELECT count(*) FROM x402.deliveries d WHERE d.payer = in_payer AND d.unsettled) > most;
 END $fn$;
-COMMENT ON FUNCTION x402._limit_unsettled(text, integer) IS
-'Raises X4301 where a payer has more open payments than allowed. VOLATILE, PARALLEL UNSAFE. Execute: owner.';
+COMMENT ON FUNCTION x402._has_more_open_than(text, bigint) IS
+'Whether more payments of a payer are sold and not settled. VOLATILE, PARALLEL UNSAFE. Execute: owner.';
 
--- Nobody settles a held payment; at validBefore it becomes due, and the worker finds it expired. One that a
--- worker has its hands on is not held any more.
+-- Nobody settles a held payment; at validBefore it becomes due, and the worker finds it expired.
+CREATE FUNCTION x402._held_until(valid_before numeric) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+RETURN to_timestamp(least(valid_before, 253402300799)::float8);
+
+-- One that a worker has its hands on is not held any more.
 CREATE FUNCTION x402._hold(in_payment_id uuid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
-  UPDATE x402.queue SET due_at = to_timestamp(least(valid_before, 253402300799)::float8)
+  UPDATE x402.queue SET due_at = x402._held_until(valid_before)
   WHERE payment_id = in_payment_id AND status = 'pending' AND attempts = 0 AND lease_token IS NULL
 $fn$;
 COMMENT ON FUNCTION x402._hold(uuid) IS

@@ -12,32 +12,41 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 #variable_conflict use_column
 DECLARE
   now_at timestamptz := clock_timestamp();
+  ours bigint;
   held x402.deliveries;
   paid text;
 BEGIN
   IF worker IS NULL OR lease IS NULL OR settled_only IS NULL OR lease <= interval '0' THEN
     RAISE invalid_parameter_value USING MESSAGE = 'worker, a positive lease and settled_only are needed';
   END IF;
-  SELECT * INTO held FROM x402.deliveries d WHERE d.payment_id = claim_delivery.payment_id FOR UPDATE;
-  IF NOT FOUND THEN
-    RETURN;
-  END IF;
-  SELECT p.status INTO paid FROM @extschema@.x402_payments p WHERE p.id = held.payment_id;
-  IF held.state = 'answered' OR held.state = 'claimed' AND held.claimed_until > now_at
-     OR settled_only AND paid <> 'settled' OR held.interrupted >= x402._max_interrupted() THEN
-    RETURN QUERY SELECT NULL::bigint,
-      CASE WHEN held.interrupted >= x402._max_interrupted() THEN 'answered'
-           WHEN held.state = 'answered' AND paid <> 'settled' THEN 'unpaid' ELSE held.state END, paid,
-      greatest(0, extract(epoch FROM held.claimed_until - now_at) * 1000)::bigint,
-      held.answer_status, held.answer_headers,
-      -- An answer that was recorded before the payment settled is nobody's until it has.
-      CASE WHEN paid = 'settled' AND held.kept_until > now_at THEN held.answer_body END;
-    RETURN;
-  END IF;
-  UPDATE x402.deliveries d SET state = 'claimed', token = nextval('x402.lease_tokens'), claimed_by = worker,
-    claimed_until = now_at + lease, attempts = d.attempts + 1, unsettled = paid <> 'settled'
-  WHERE d.payment_id = held.payment_id RETURNING d.token INTO held.token;
-  RETURN QUERY SELECT held.token, 'claimed', paid, NULL::bigint, NULL::integer, NULL::jsonb, NULL::bytea;
+  LOOP
+    UPDATE x402.deliveries d SET state = 'claimed', token = nextval('x402.lease_tokens'), claimed_by = worker,
+      claimed_until = now_at + lease, attempts = d.attempts + 1
+    FROM @extschema@.x402_payments p
+    WHERE d.payment_id = claim_delivery.payment_id AND p.id = d.payment_id
+      AND (d.state = 'open' OR d.state = 'claimed' AND d.claimed_until <= now_at)
+      AND (p.status = 'settled' OR NOT settled_only) AND d.interrupted < x402._max_interrupted()
+    RETURNING d.token, p.status INTO ours, paid;
+    IF FOUND THEN
+      RETURN QUERY SELECT ours, 'claimed', paid, NULL::bigint, NULL::integer, NULL::jsonb, NULL::bytea;
+      RETURN;
+    END IF;
+    SELECT * INTO held FROM x402.deliveries d WHERE d.payment_id = claim_delivery.payment_id;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+    SELECT p.status INTO paid FROM @extschema@.x402_payments p WHERE p.id = held.payment_id;
+    -- Somebody may have handed it back since, or it was settled.
+    EXIT WHEN held.state = 'answered' OR held.state = 'claimed' AND held.claimed_until > now_at
+      OR settled_only AND paid <> 'settled' OR held.interrupted >= x402._max_interrupted();
+  END LOOP;
+  RETURN QUERY SELECT NULL::bigint,
+    CASE WHEN held.interrupted >= x402._max_interrupted() THEN 'answered'
+         WHEN held.state = 'answered' AND paid <> 'settled' THEN 'unpaid' ELSE held.state END, paid,
+    greatest(0, extract(epoch FROM held.claimed_until - now_at) * 1000)::bigint,
+    held.answer_status, held.answer_headers,
+    -- An answer that was recorded before the payment settled is nobody's until it has.
+    CASE WHEN paid = 'settled' AND held.kept_until > now_at THEN held.answer_body END;
 END $fn$;
 COMMENT ON FUNCTION x402.claim_delivery(uuid, text, interval, boolean) IS
 'Claims the delivery of a payment that was entered by x402.sell(), until the lease runs out. Of any number of
@@ -59,29 +68,51 @@ COMMENT ON FUNCTION x402.extend_delivery(uuid, bigint, interval) IS
 'Prolongs a claim that is still live; whether it was. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: false.
 Execute: owner and sidecar roles.';
 
+-- Deliveries and payments are locked in the order of their ids, as by all who write several. Planned as
+-- x402.finish() is.
+CREATE FUNCTION x402.answer_deliveries(payment_ids uuid[], tokens bigint[], statuses integer[], headers jsonb[],
+  bodies bytea[], keeps interval[], delivered boolean[]) RETURNS SETOF bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $fn$
+DECLARE
+  at timestamptz := clock_timestamp();
+  held bigint[];
+  waiting uuid[];
+BEGIN
+  WITH held AS (
+    SELECT d.payment_id, d.token, g.status, g.headers, CASE WHEN g.keep > interval '0' THEN g.body END AS body, g.keep,
+      coalesce(g.goes_out, false) AS goes_out
+    FROM unnest(payment_ids, tokens, statuses, headers, bodies, keeps, delivered)
+      AS g (id, token, status, headers, body, keep, goes_out)
+    JOIN x402.deliveries d ON d.payment_id = g.id AND d.token = g.token AND d.payment_id = ANY (payment_ids)
+    WHERE d.state = 'claimed'
+    ORDER BY d.payment_id FOR UPDATE OF d
+  ), answered AS (
+    UPDATE x402.deliveries d SET state = 'answered', claimed_until = NULL,
+      delivered_at = CASE WHEN h.goes_out THEN coalesce(d.delivered_at, at) ELSE d.delivered_at END,
+      unsettled = d.unsettled AND NOT h.goes_out, answer_status = h.status, answer_headers = h.headers,
+      answer_body = h.body, kept_until = CASE WHEN h.body IS NOT NULL THEN at + h.keep END
+    FROM held h WHERE d.payment_id = h.payment_id AND d.payment_id = ANY (payment_ids)
+  ), gone_out AS (  -- as x402.mark_delivered() does
+    UPDATE @extschema@.x402_payments p SET delivered_at = at
+    WHERE p.id = ANY (ARRAY(SELECT h.payment_id FROM held h WHERE h.goes_out ORDER BY h.payment_id))
+      AND p.delivered_at IS NULL
+  )
+  SELECT array_agg(h.token), array_agg(h.payment_id) FILTER (WHERE NOT h.goes_out) INTO held, waiting FROM held h;
+  -- Payments that waited for their answers may be settled from here on.
+  PERFORM x402.settle_now(w) FROM unnest(waiting) w;
+  RETURN QUERY SELECT unnest(held);
+END $fn$;
+COMMENT ON FUNCTION x402.answer_deliveries(uuid[], bigint[], integer[], jsonb[], bytea[], interval[], boolean[]) IS
+'x402.answer_delivery() for several deliveries at once, each given by its place in every array. Returns the
+tokens of those claims that still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: no rows.
+Errors: 23514 for a status that is none of HTTP. Execute: owner and sidecar roles.';
+
 CREATE FUNCTION x402.answer_delivery(payment_id uuid, token bigint, answer_status integer, answer_headers jsonb,
   answer_body bytea, keep interval, delivered boolean) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
-#variable_conflict use_column
-BEGIN
-  UPDATE x402.deliveries d SET state = 'answered', claimed_until = NULL,
-    delivered_at = CASE WHEN delivered THEN coalesce(d.delivered_at, clock_timestamp()) ELSE d.delivered_at END,
-    unsettled = d.unsettled AND delivered IS NOT TRUE, answer_status = answer_delivery.answer_status, answer_headers = answer_delivery.answer_headers,
-    answer_body = CASE WHEN keep > interval '0' THEN answer_delivery.answer_body END,
-    kept_until = CASE WHEN keep > interval '0' AND answer_delivery.answer_body IS NOT NULL
-                      THEN clock_timestamp() + keep END
-  WHERE d.payment_id = answer_delivery.payment_id AND d.token = answer_delivery.token AND d.state = 'claimed';
-  IF NOT FOUND THEN
-    RETURN false;
-  END IF;
-  IF delivered THEN  -- as x402.mark_delivered() does
-    UPDATE @extschema@.x402_payments p SET delivered_at = clock_timestamp()
-    WHERE p.id = answer_delivery.payment_id AND p.delivered_at IS NULL;
-  ELSE
-    PERFORM x402.settle_now(payment_id);
-  END IF;
-  RETURN true;
-END $fn$;
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+RETURN EXISTS (SELECT FROM x402.answer_deliveries(ARRAY[payment_id], ARRAY[token], ARRAY[answer_status],
+  ARRAY[answer_headers], ARRAY[answer_body], ARRAY[keep], ARRAY[delivered]));
 COMMENT ON FUNCTION x402.answer_delivery(uuid, bigint, integer, jsonb, bytea, interval, boolean) IS
 'Records the answer to a claimed delivery, and keeps status, headers and body for so long; a NULL body is not
 kept. delivered: it goes out now; else it waits for the payment, which may be settled from here on. Whether the

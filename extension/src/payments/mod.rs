@@ -8,6 +8,7 @@ mod names;
 mod next_status;
 mod selling;
 mod signing;
+mod spelling;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 mod transitions;

@@ -27,3 +27,8 @@ extension_sql_file!(
     name = "selling_examine",
     requires = ["selling_deliver"]
 );
+extension_sql_file!(
+    "../../../sql/selling/24_sell_many.sql",
+    name = "selling_sell_many",
+    requires = ["selling_examine"]
+);

@@ -4,9 +4,11 @@
 //! that SQL and Rust cannot disagree.
 
 mod next_status;
+mod spelling;
 mod status;
 mod transition;
 
 pub use next_status::{Reported, Word, next_status, seen_status};
+pub use spelling::{Identity, is_bytes32};
 pub use status::{Status, UnknownStatus};
 pub use transition::{TRANSITIONS, Transition, is_allowed};

@@ -15,8 +15,9 @@ use crate::selling::facilitator_api::{FacilitatorApi, Terms};
 use crate::selling::gateway::{Face, Gateway};
 use crate::selling::serve::{Handler, Limits, serve};
 use crate::selling::stock::Stock;
-use crate::selling::{Book, Till, Verifier};
+use crate::selling::{Book, Rush, Settler, Till, Verifier};
 use crate::tasks::Service;
+use crate::worker::Direct;
 
 /// Bytes of a request's head: a payment of 16 KiB in two headers would be refused anyway, and browsers send
 /// cookies.
@@ -41,7 +42,12 @@ impl App {
         );
         let connector = Connector::new(database, "outcomes")?;
         let worker = self.settings.settler.worker.clone();
-        let book: Arc<dyn Book> = Arc::new(PgBook::new(self.pool("selling", size, limit)?, worker));
+        let book = Arc::new(PgBook::new(self.pool("selling", size, limit)?, worker));
+        let settler = self
+            .core
+            .clone()
+            .map(|core| Arc::new(Direct(core)) as Arc<dyn Settler>);
+        let book: Arc<dyn Book> = Arc::new(Rush::new(book.clone(), book, settler, &self.connections));
         let outcomes = self.outcomes.clone();
         let bell = self.settings.settler.enabled.then(|| self.bell.clone());
         let till = Till::new(book.clone(), outcomes.clone(), self.verifier()?, bell);

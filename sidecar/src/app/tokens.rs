@@ -16,7 +16,7 @@ use crate::selling::serve::{self, serve};
 use crate::tasks::{Service, TaskGroup};
 use crate::tls::TlsError;
 use crate::tokens::{
-    Batcher, Endpoint, Exchange, Limits, Provider, RateLimit, Refresher, Registrar, Verifier,
+    Endpoint, Exchange, Limits, Provider, RateLimit, Records, Refresher, Registrar, Verifier,
 };
 
 /// What a connection to the exchange may cost. The head has room for a token and what browsers send.
@@ -59,7 +59,7 @@ pub(crate) fn exchange(
             per_address: RateLimit::new(settings.per_address),
             per_subject: RateLimit::new(settings.per_subject),
         },
-        batcher: Batcher::new(registrar, tasks),
+        records: Records::new(registrar, tasks),
         metrics,
     })
 }

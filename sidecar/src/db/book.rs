@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::rows::get;
 use super::{DbError, Pool, sql};
-use crate::selling::{Answer, Book, BookError, Claimed, Delivery, Entry, Examined, Kept, Sale};
+use crate::selling::{Answer, Book, BookError, Claimed, Delivery, Entry, Examined, Sale, Volume};
 
 /// The seller's side of the ledger in Postgres.
 pub struct PgBook {
-    pool: Pool,
-    worker: String,
+    pub(super) pool: Pool,
+    pub(super) worker: String,
 }
 
 type Params<'a> = Vec<(&'a (dyn ToSql + Sync), Type)>;
@@ -115,17 +115,7 @@ impl Book for PgBook {
     }
 
     fn claim(&self, id: Uuid, lease: Duration, settled_only: bool) -> Reply<'_, Claimed> {
-        async move {
-            let lease = lease.as_secs_f64();
-            let params: Params<'_> = vec![
-                (&id, Type::UUID),
-                (&self.worker, Type::TEXT),
-                (&lease, Type::FLOAT8),
-                (&settled_only, Type::BOOL),
-            ];
-            self.expect(sql::CLAIM_DELIVERY, &params, claimed).await
-        }
-        .boxed()
+        async move { the_only(self.claim_all(&[(id, lease, settled_only)]).await?) }.boxed()
     }
 
     fn extend(&self, id: Uuid, token: i64, lease: Duration) -> Reply<'_, bool> {
@@ -138,22 +128,7 @@ impl Book for PgBook {
     }
 
     fn answer<'a>(&'a self, id: Uuid, token: i64, answer: &'a Answer) -> Reply<'a, bool> {
-        async move {
-            let status = i32::from(answer.status);
-            let headers = Json(&answer.headers);
-            let keep = answer.keep.as_secs_f64();
-            let params: Params<'_> = vec![
-                (&id, Type::UUID),
-                (&token, Type::INT8),
-                (&status, Type::INT4),
-                (&headers, Type::JSONB),
-                (&answer.body, Type::BYTEA),
-                (&keep, Type::FLOAT8),
-                (&answer.delivered, Type::BOOL),
-            ];
-            self.flag(sql::ANSWER_DELIVERY, params).await
-        }
-        .boxed()
+        async move { the_only(self.answer_all(&[(id, token, answer.clone())]).await?) }.boxed()
     }
 
     fn settle_now(&self, id: Uuid) -> Reply<'_, bool> {
@@ -232,31 +207,9 @@ fn examined(row: &Row) -> Result<Examined, DbError> {
     })
 }
 
-fn claimed(row: &Row) -> Result<Claimed, DbError> {
-    let token: Option<i64> = get(row, "token")?;
-    if let Some(token) = token {
-        return Ok(Claimed::Ours(token));
-    }
-    let (state, status): (String, String) = (get(row, "state")?, get(row, "status")?);
-    match state.as_str() {
-        "answered" => {
-            let status: Option<i32> = get(row, "answer_status")?;
-            let headers: Option<Json<Vec<(String, String)>>> = get(row, "answer_headers")?;
-            let body: Option<Vec<u8>> = get(row, "answer_body")?;
-            let kept = status.zip(body).map(|(status, body)| Kept {
-                status: u16::try_from(status).unwrap_or(200),
-                headers: headers.map(|headers| headers.0).unwrap_or_default(),
-                body,
-            });
-            Ok(Claimed::Answered(kept))
-        }
-        "claimed" => {
-            let busy: Option<i64> = get(row, "busy_ms")?;
-            let busy = u64::try_from(busy.unwrap_or(0)).unwrap_or(0);
-            Ok(Claimed::Busy(Duration::from_millis(busy)))
-        }
-        _ => Ok(Claimed::Unpaid(status.parse().map_err(|error| odd(&error))?)),
-    }
+fn the_only<T>(answers: Vec<T>) -> Result<T, BookError> {
+    let missing = || DbError::Contract("a function returned no row".to_owned());
+    Ok(answers.into_iter().next().ok_or_else(missing)?)
 }
 
 fn vouched(row: &Row) -> Result<VouchedToken, DbError> {
@@ -273,7 +226,7 @@ fn vouched(row: &Row) -> Result<VouchedToken, DbError> {
     })
 }
 
-fn odd(what: &dyn std::fmt::Display) -> DbError {
+pub(super) fn odd(what: &dyn std::fmt::Display) -> DbError {
     DbError::Contract(what.to_string())
 }
 

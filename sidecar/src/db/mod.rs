@@ -16,6 +16,7 @@ mod pool;
 mod registrar;
 mod rows;
 mod sql;
+mod volume;
 
 pub use archive::PgArchive;
 pub use book::PgBook;

@@ -39,7 +39,7 @@ pub(super) const TAKE_TOKENS: &str = "SELECT granted, wait_ms FROM x402.take_tok
 pub(super) const HOLD_TOKENS: &str = "SELECT x402.hold_tokens($1, $2)";
 
 /// Open payments, for the metrics. Age is that of the oldest among the thousand that are claimed next, by index
-/// `x402.queue_by_expiry`; the arrival is a payment's first event, by index `x402.events_by_payment`.
+/// `x402.queue_by_expiry`; the arrival is a payment's first event, by its primary key.
 pub(super) const FIGURES: &str = "
 SELECT q.status, pg_catalog.count(*) AS payments, CASE q.status WHEN 'pending' THEN (
   SELECT EXTRACT(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(arrived.at))::float8
@@ -104,20 +104,40 @@ pub(super) const SALE: &str = "SELECT * FROM x402.sale($1) AS sale WHERE sale.id
 pub(super) const EXAMINE: &str = "
 SELECT verdict, reason, message, payer, status, delivered_for_ms FROM x402.examine($1, $2, $3, $4, $5)";
 
-/// One of many gets a token.
-pub(super) const CLAIM_DELIVERY: &str = soon!(
+/// Records many payments with the intents of those that are sent at once, and waits for the disk.
+pub(super) const SELL_MANY: &str = "
+SELECT n, id, payer, network, lease_token, entered_unix
+FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3))";
+
+/// The same without intents.
+pub(super) const SELL_MANY_SOON: &str = soon!(
     "
-SELECT claimed.token, state, status, busy_ms, answer_status, answer_headers, answer_body
-FROM x402.claim_delivery($1, $2, pg_catalog.make_interval(secs => $3), $4) AS claimed, "
+SELECT n, id, payer, network, lease_token, entered_unix
+FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3)) AS entered, "
+);
+
+/// Of those who claim one delivery one gets a token. Rows are locked in the order of their ids, as by all who
+/// lock several.
+pub(super) const CLAIM_DELIVERIES: &str = soon!(
+    "
+SELECT given.n, claimed.token, state, status, busy_ms, answer_status, answer_headers, answer_body
+FROM (SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3), pg_catalog.unnest($4))
+        WITH ORDINALITY AS one (id, seconds, settled_only, n) ORDER BY id, n) AS given,
+  LATERAL x402.claim_delivery(given.id, $2, pg_catalog.make_interval(secs => given.seconds), given.settled_only)
+    AS claimed, "
 );
 
 /// Heartbeat of a long answer.
 pub(super) const EXTEND_DELIVERY: &str =
     soon!("SELECT x402.extend_delivery($1, $2, pg_catalog.make_interval(secs => $3)) AS done FROM ");
 
-/// Records an answer.
-pub(super) const ANSWER_DELIVERY: &str = soon!(
-    "SELECT x402.answer_delivery($1, $2, $3, $4, $5, pg_catalog.make_interval(secs => $6), $7) AS done FROM "
+/// Records answers.
+pub(super) const ANSWER_DELIVERIES: &str = soon!(
+    "
+SELECT held.token
+FROM x402.answer_deliveries($1, $2, $3, $4, $5, ARRAY(
+    SELECT pg_catalog.make_interval(secs => one.keep)
+    FROM pg_catalog.unnest($6) WITH ORDINALITY AS one (keep, n) ORDER BY one.n), $7) AS held (token), "
 );
 
 /// Lets a held payment be settled.

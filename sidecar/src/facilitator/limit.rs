@@ -86,6 +86,11 @@ impl Limiter {
         self.rate > 0.0
     }
 
+    /// Whether any number of requests may be sent now.
+    pub fn is_free(&self) -> bool {
+        !self.is_limited() && self.state().paused_until <= Instant::now()
+    }
+
     /// Waits until at least one request may be sent; returns how many may, up to `wanted`.
     pub async fn acquire(&self, wanted: usize) -> usize {
         let asked = Instant::now();

@@ -36,6 +36,27 @@ impl BookError {
     }
 }
 
+/// How a payment is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Somebody else delivers.
+    Submit,
+    /// It is delivered here.
+    Sell {
+        /// Not to be settled before the answer is there.
+        hold: bool,
+        /// Unsettled payments of one payer; `None`: any number.
+        max_unsettled: Option<u32>,
+    },
+}
+
+impl How {
+    /// Whether it is not to be settled before the answer is there.
+    pub const fn is_held(self) -> bool {
+        matches!(self, Self::Sell { hold: true, .. })
+    }
+}
+
 /// A payment to be recorded, with what it is for.
 #[derive(Clone)]
 pub struct Entry {
@@ -139,7 +160,42 @@ pub struct Answer {
     pub delivered: bool,
 }
 
+/// A payment among many that are to be recorded.
+pub struct Order {
+    /// What.
+    pub entry: Entry,
+    /// How.
+    pub how: How,
+    /// Whether this process calls the facilitator for it at once: its intent is recorded as well.
+    pub begin: bool,
+}
+
+/// One that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entered {
+    /// Where it stands.
+    pub sale: Sale,
+    /// The lease's token, where its intent was recorded.
+    pub begun: Option<i64>,
+    /// When, by the database's clock in unix seconds.
+    pub at_unix: u64,
+}
+
 type Reply<'a, T> = BoxFuture<'a, Result<T, BookError>>;
+
+/// The database, for many at once. Each call is one statement and one commit; the answers are in the order of
+/// what was asked.
+pub trait Volume: Send + Sync {
+    /// Records those that are new and valid beyond doubt, under leases of that length where their intent is
+    /// recorded too. `None`: [`Book`] must be asked, which says what it is about this one.
+    fn enter<'a>(&'a self, orders: &'a [Order], lease: Duration) -> Reply<'a, Vec<Option<Entered>>>;
+
+    /// Claims deliveries, each for so long, and only if it is settled where the flag says so.
+    fn claim_all<'a>(&'a self, claims: &'a [(Uuid, Duration, bool)]) -> Reply<'a, Vec<Claimed>>;
+
+    /// Records answers to deliveries claimed with these tokens; whether each claim was still ours.
+    fn answer_all<'a>(&'a self, answers: &'a [(Uuid, i64, Answer)]) -> Reply<'a, Vec<bool>>;
+}
 
 /// The database. Each call is one statement and one commit.
 pub trait Book: Send + Sync {

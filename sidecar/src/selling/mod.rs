@@ -8,12 +8,20 @@ pub(crate) mod fake;
 pub mod gateway;
 mod outcomes;
 mod patient;
+mod rush;
+#[cfg(test)]
+mod rush_tests;
 pub mod serve;
+mod settler;
 pub mod stock;
 mod till;
 mod verifier;
 
-pub use book::{Answer, Book, BookError, Claimed, Delivery, Entry, Examined, Kept, Sale};
+pub use book::{
+    Answer, Book, BookError, Claimed, Delivery, Entered, Entry, Examined, How, Kept, Order, Sale, Volume,
+};
 pub use outcomes::{Change, Outcomes, Ticket};
-pub use till::{How, Till, is_known};
+pub use rush::Rush;
+pub use settler::{Begun, Seat, Settler};
+pub use till::{Till, is_known};
 pub use verifier::{Verdict, Verifier};

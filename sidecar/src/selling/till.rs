@@ -7,7 +7,7 @@ use insforge_protocol::ledger::Status;
 use insforge_protocol::x402::{Payment, Requirements};
 use tokio::time::{Instant, sleep_until};
 
-use super::book::{Book, BookError, Entry, Sale};
+use super::book::{Book, BookError, Entry, How, Sale};
 use super::outcomes::Outcomes;
 use super::verifier::{Verdict, Verifier};
 use crate::bell::Bell;
@@ -25,20 +25,6 @@ pub struct Till {
     outcomes: Arc<Outcomes>,
     verifier: Verifier,
     bell: Option<Arc<Bell>>,
-}
-
-/// How a payment is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// Somebody else delivers.
-    Submit,
-    /// It is delivered here.
-    Sell {
-        /// Not to be settled before the answer is there.
-        hold: bool,
-        /// Unsettled payments of one payer; `None`: any number.
-        max_unsettled: Option<u32>,
-    },
 }
 
 /// SQLSTATE of a signature that only the chain or the facilitator can check.
@@ -89,7 +75,7 @@ impl Till {
             }
             entered => entered?,
         };
-        if !matches!(how, How::Sell { hold: true, .. }) {
+        if !how.is_held() {
             self.wake(&sale);
         }
         Ok(sale)

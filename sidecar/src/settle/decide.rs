@@ -48,18 +48,10 @@ pub fn decide(claim: &Claim, vouched: &[VouchedDomain], now: u64) -> Decision {
     let (Some(payment), Some(requirements)) = (judgement.payment, judgement.requirements) else {
         return close(refuse(claim, &judgement.verdict));
     };
-    let seconds = u64::try_from(payment.authorization.valid_before)
-        .unwrap_or(u64::MAX)
-        .saturating_sub(now);
-    let left = Duration::from_secs(seconds.saturating_sub(SETTLE_MARGIN_SECONDS));
     let proven = judgement.verdict == Verdict::Valid;
     let valid_after = u64::try_from(payment.authorization.valid_after).unwrap_or(u64::MAX);
-    let order = Box::new(Order {
-        payment,
-        requirements,
-        proven,
-        left,
-    });
+    let (order, seconds) = order(payment, requirements, proven, now);
+    let left = order.left;
     if seconds <= SETTLE_MARGIN_SECONDS {
         return close(run_out(claim, seconds));
     }
@@ -74,6 +66,37 @@ pub fn decide(claim: &Claim, vouched: &[VouchedDomain], now: u64) -> Decision {
         ),
         verdict @ Verdict::Invalid(_) => close(refuse(claim, &verdict)),
     }
+}
+
+/// The same for a payment that the ledger found valid in the statement that recorded its intent: what was judged
+/// there, by the same rules, is not judged again.
+pub fn decide_judged(claim: &Claim, now: u64) -> Decision {
+    let read = Payment::parse(&claim.payment)
+        .ok()
+        .zip(Requirements::parse(&claim.requirements).ok());
+    let Some((payment, requirements)) = read else {
+        return decide(claim, &[], now);
+    };
+    let (order, seconds) = order(payment, requirements, true, now);
+    if seconds <= SETTLE_MARGIN_SECONDS {
+        return close(run_out(claim, seconds));
+    }
+    Decision::Settle(order)
+}
+
+/// The order, and the seconds until it expires.
+fn order(payment: Payment, requirements: Requirements, proven: bool, now: u64) -> (Box<Order>, u64) {
+    let seconds = u64::try_from(payment.authorization.valid_before)
+        .unwrap_or(u64::MAX)
+        .saturating_sub(now);
+    let left = Duration::from_secs(seconds.saturating_sub(SETTLE_MARGIN_SECONDS));
+    let order = Order {
+        payment,
+        requirements,
+        proven,
+        left,
+    };
+    (Box::new(order), seconds)
 }
 
 fn close(report: Report) -> Decision {
@@ -166,6 +189,28 @@ mod tests {
         };
         assert_eq!(closed(&uncertain, VALID_BEFORE).outcome, "unknown");
         assert_eq!(closed(&uncertain, VALID_BEFORE - 5).outcome, "unknown");
+    }
+
+    #[test]
+    fn what_the_ledger_judged_is_sent_as_it_is_unless_it_runs_out_or_cannot_be_read() {
+        let Decision::Settle(order) = decide_judged(&claim(), NOW) else {
+            panic!("not sent")
+        };
+        assert!(order.proven);
+        assert_eq!(order.left.as_secs(), VALID_BEFORE - NOW - SETTLE_MARGIN_SECONDS);
+        let outcome = |claim: &Claim, now| match decide_judged(claim, now) {
+            Decision::Close(report) => report.outcome,
+            Decision::Settle(_) => "sent",
+        };
+        assert_eq!(
+            outcome(&claim(), VALID_BEFORE - SETTLE_MARGIN_SECONDS),
+            "not_sent"
+        );
+        let garbage = Claim {
+            payment: serde_json::json!({ "x402Version": 2 }),
+            ..claim()
+        };
+        assert_eq!(outcome(&garbage, NOW), "refused");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod witness;
 pub(crate) mod fixture;
 
 pub use bucket::{Bucket, Granted};
-pub use decide::{Decision, Order, decide};
+pub use decide::{Decision, Order, decide, decide_judged};
 pub use ledger::{Ledger, LedgerError, Recorded};
 pub use model::{Claim, Lease};
 pub use report::{Placed, Report, Situation};

@@ -6,9 +6,9 @@ use insforge_protocol::jwt::{Lifetime, MintError, Minted, Secret, Token, TokenEr
 use tracing::{debug, warn};
 
 use super::answer::Granted;
-use super::batch::Batcher;
 use super::limit::RateLimit;
 use super::provider::Provider;
+use super::records::Records;
 use super::refused::Refused;
 use super::registrar::{Exchanged, Recorded};
 use super::verifier::Verifier;
@@ -34,7 +34,7 @@ pub struct Exchange {
     /// How often anybody may ask.
     pub limits: Limits,
     /// Records what tokens show.
-    pub batcher: Batcher,
+    pub records: Records,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -71,7 +71,7 @@ impl Exchange {
         // Before it is recorded: what cannot be answered should change nothing.
         let minted = self.mint(&provider, &verified)?;
         let recorded = self
-            .batcher
+            .records
             .record(Exchanged::of(&provider.settings.name, &verified))
             .await;
         match recorded {

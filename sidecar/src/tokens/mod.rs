@@ -6,7 +6,6 @@
 
 mod address;
 mod answer;
-mod batch;
 mod cors;
 mod discovery;
 mod endpoint;
@@ -16,6 +15,7 @@ mod fetch;
 mod keys;
 mod limit;
 mod provider;
+mod records;
 mod refresh;
 mod refused;
 mod registrar;
@@ -27,7 +27,6 @@ mod testing;
 
 pub use address::{Network, TrustedProxies};
 pub use answer::Granted;
-pub use batch::Batcher;
 pub use cors::Origins;
 pub use endpoint::Endpoint;
 pub use exchange::{Exchange, Limits};
@@ -36,6 +35,7 @@ pub use fetch::{Fetch, FetchError, Fetched, HttpFetch, Source};
 pub use keys::{KeyStore, Timing};
 pub use limit::RateLimit;
 pub use provider::{Collision, Provider, ProviderError, ProviderSettings, collisions};
+pub use records::Records;
 pub use refresh::Refresher;
 pub use refused::Refused;
 pub use registrar::{Exchanged, Recorded, Registrar, RegistrarError};

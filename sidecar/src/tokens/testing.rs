@@ -10,11 +10,11 @@ use insforge_protocol::jwt::{KeySet, Secret};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::batch::Batcher;
 use super::exchange::{Exchange, Limits};
 use super::fetch::{Fetch, FetchError, Fetched};
 use super::keys::{KeyStore, Timing};
 use super::provider::{Provider, ProviderSettings};
+use super::records::Records;
 use super::registrar::{Exchanged, Recorded, Registrar, RegistrarError};
 use super::verifier::Verifier;
 use crate::clock::Clock;
@@ -230,7 +230,7 @@ pub(super) async fn exchange(
         secret: Secret::new("Tq3v9XcZ1pLm8RkW5yHs2BnD7fGj4VaE").unwrap(),
         ttl_s: 900,
         limits,
-        batcher: Batcher::new(registrar.clone(), TaskGroup::default()),
+        records: Records::new(registrar.clone(), TaskGroup::default()),
         metrics,
     }
 }

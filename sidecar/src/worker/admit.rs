@@ -59,6 +59,15 @@ impl Admittance {
         }
     }
 
+    /// A place, if one is free now.
+    pub(super) fn slot(&self) -> Option<Slot> {
+        let place = self.slots.clone().try_acquire_owned().ok()?;
+        Some(Slot {
+            _place: place,
+            _trial: None,
+        })
+    }
+
     async fn places(&self, most: usize) -> OwnedSemaphorePermit {
         let all_taken = self.slots.available_permits() == 0;
         // The semaphore is never closed; if it were, nothing may be started any more.

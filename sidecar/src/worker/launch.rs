@@ -65,6 +65,11 @@ impl Core {
             let vouched = self.refresh_vouched().await;
             decision = decide(claim, &vouched, claim.now());
         }
+        self.unless_objected(claim, decision)
+    }
+
+    /// Unless the chain says that this token is not to be settled at present.
+    pub(super) fn unless_objected(&self, claim: &Claim, decision: Decision) -> Decision {
         match &decision {
             Decision::Settle(order) => match self.parts.witness.objection(&order.requirements) {
                 Some(why) => Decision::Close(Box::new(

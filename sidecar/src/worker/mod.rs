@@ -3,12 +3,14 @@
 //! ```text
 //! dispatcher ── claims ──► launch ── intents committed ──► attempt ── outcome ──► recorder
 //!     ▲ wakes by bell, due time, poll        heartbeat keeps the leases of everything in between
+//! sale of this process, recorded with its intent ── direct ──► attempt
 //! ```
 
 mod admit;
 mod attempt;
 mod core;
 mod courier;
+mod direct;
 mod dispatcher;
 mod flights;
 mod gate;
@@ -23,6 +25,7 @@ mod tests;
 
 pub use admit::Slot;
 pub use core::{Core, Parts};
+pub use direct::Direct;
 pub use dispatcher::Dispatcher;
 pub use flights::{Flight, Flights};
 pub use gate::{Cause, Gate, State};

@@ -7,6 +7,16 @@ use super::machine::Machine;
 use super::report::Report;
 use crate::cluster::{Cluster, Database, Options, Template};
 
+/// How long commits wait for the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Disk {
+    /// As long as this machine's disk takes.
+    #[default]
+    Real,
+    /// Not at all (`fsync = off`): what is left is not the disk's.
+    Instant,
+}
+
 /// A cluster with the server's stock settings, for one bench.
 pub(super) struct Fixture {
     pub(super) cluster: Arc<Cluster>,
@@ -16,6 +26,17 @@ impl Fixture {
     /// Starts the cluster: stock settings, commits reach the disk.
     pub(super) fn start() -> Result<Fixture> {
         Fixture::with(Vec::new())
+    }
+
+    /// The same on this disk.
+    pub(super) fn on(disk: Disk) -> Result<Fixture> {
+        let options = Options {
+            fsync: disk == Disk::Real,
+            ..Options::default()
+        };
+        Ok(Fixture {
+            cluster: Cluster::start(&options)?,
+        })
     }
 
     /// The same with further settings.

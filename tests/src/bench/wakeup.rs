@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 use tokio_postgres::Client;
 
-use super::fixture::Fixture;
+use super::fixture::{Disk, Fixture};
 use super::node;
 use super::options::Common;
 use super::payments::{self, Prepared};
@@ -31,6 +31,9 @@ pub struct Settings {
     /// Payments in one run, one after the other.
     #[arg(long, default_value_t = 500)]
     rounds: usize,
+    /// How long commits wait for the disk.
+    #[arg(long, value_enum, default_value_t)]
+    disk: Disk,
 }
 
 /// Latencies of one who is woken, in milliseconds.
@@ -54,7 +57,7 @@ impl Found {
 
 /// Runs the bench.
 pub(super) async fn run(settings: &Settings) -> Result<Report> {
-    let fixture = Fixture::start()?;
+    let fixture = Fixture::on(settings.disk)?;
     let mut report = fixture.report("wakeup").await?;
     let standin = StandIn::start().await?;
     let mut seen = follow(&standin);

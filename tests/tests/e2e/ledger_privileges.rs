@@ -22,7 +22,7 @@ const PRIVATE: [&str; 6] = [
 /// A row of the guide's server code.
 const GUIDE_ROW: &str =
     "INSERT INTO x402_payments (payer_address, endpoint, amount, tx_hash) VALUES ('0xAb', '/x', '1', '0xAA')";
-const WORKERS_CALLS: [&str; 16] = [
+const WORKERS_CALLS: [&str; 17] = [
     "x402.submit('{}', '{}')",
     "x402.claim('eve', 1, '1 min')",
     "x402.begin_settle('{}', '{}')",
@@ -39,6 +39,7 @@ const WORKERS_CALLS: [&str; 16] = [
     "x402.stats()",
     "x402.claim_delivery(gen_random_uuid(), 'eve', '1 min', true)",
     "x402.mark_delivered(gen_random_uuid())",
+    "x402.sell_many('[]', 'eve', '1 min')",
 ];
 const OWNERS_CALLS: [&str; 6] = [
     "x402.expose_ledger('public')",

@@ -6,5 +6,6 @@ mod moving;
 mod operating;
 mod privileges;
 mod rules;
+mod selling_many;
 mod submitting;
 mod support;

@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::facilitator::Facilitator;
-use super::fixture::Fixture;
+use super::fixture::{Disk, Fixture};
 use super::node::{self, Node};
 use super::options::Common;
 use super::payments;
@@ -37,6 +37,9 @@ pub struct Settings {
     /// Clients at once, with a facilitator that answers at once; with a slow one, four times as many.
     #[arg(long, default_value_t = 64)]
     clients: usize,
+    /// How long commits wait for the disk.
+    #[arg(long, value_enum, default_value_t)]
+    disk: Disk,
 }
 
 /// Everything that takes part.
@@ -44,10 +47,9 @@ struct Stage {
     facilitator: Facilitator,
     upstream: Upstream,
     gateway: SocketAddr,
-    express: Option<SocketAddr>,
-    _sidecar: Sidecar,
-    _node: Option<Node>,
-    _database: Database,
+    express: Option<(Node, SocketAddr)>,
+    sidecar: Sidecar,
+    database: Database,
     _fixture: Fixture,
 }
 
@@ -58,7 +60,7 @@ const SLOW_CLIENTS: usize = 4;
 
 /// Runs the bench.
 pub(super) async fn run(settings: &Settings) -> Result<Report> {
-    let fixture = Fixture::start()?;
+    let fixture = Fixture::on(settings.disk)?;
     let mut report = fixture.report("gateway").await?;
     let version = node::version().await?;
     let stage = Stage::set(settings, fixture, version.is_some()).await?;
@@ -77,20 +79,18 @@ impl Stage {
         let in_flight = settings.clients * SLOW_CLIENTS;
         let (sidecar, gateway) =
             shops::gateway(&database, &facilitator, &upstream, &requirements, in_flight).await?;
-        let (node, express) = if with_express {
-            let (node, address) = shops::express(&facilitator, &requirements).await?;
-            (Some(node), Some(address))
+        let express = if with_express {
+            Some(shops::express(&facilitator, &requirements).await?)
         } else {
-            (None, None)
+            None
         };
         Ok(Stage {
             facilitator,
             upstream,
             gateway,
             express,
-            _sidecar: sidecar,
-            _node: node,
-            _database: database,
+            sidecar,
+            database,
             _fixture: fixture,
         })
     }

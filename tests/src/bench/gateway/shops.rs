@@ -65,9 +65,7 @@ pub(super) async fn gateway(
     let address = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let seconds = requirements["maxTimeoutSeconds"].as_u64().context("seconds")?;
     let route = json!([{ "path": "/report", "upstream": format!("http://{}", upstream.address),
-        "amount": requirements["amount"], "pay_to": requirements["payTo"], "sign_for": format!("{seconds}s"),
-        // A hundred buyers send everything here.
-        "max_unsettled_per_payer": 0 }]);
+        "amount": requirements["amount"], "pay_to": requirements["payTo"], "sign_for": format!("{seconds}s") }]);
     let plan = Plan::new(&database.sidecar_url())?
         .set("OKX_BASE_URL", &facilitator.url())
         .set("OKX_API_KEY", &known.key)
