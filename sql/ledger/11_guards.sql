@@ -24,7 +24,8 @@ BEGIN
       MESSAGE = 'a payment without a signed authorization can only be recorded as settled',
       HINT = 'Submit signed payments with x402.submit(): a worker would never find this row.';
   END IF;
-  NEW.tx_first := x402._owns_transaction(NEW.id, NEW.network, NEW.tx_hash, NEW.log_index, NEW.status);
+  NEW.tx_first := NEW.tx_hash IS NOT NULL
+    AND x402._owns_transaction(NEW.id, NEW.network, NEW.tx_hash, NEW.log_index, NEW.status);
   RETURN NEW;
 END $fn$;
 
@@ -117,7 +118,8 @@ BEGIN
   EXECUTE format('CREATE TRIGGER x402_31_keep BEFORE TRUNCATE ON %s
     FOR EACH STATEMENT EXECUTE FUNCTION x402._refuse_removal()', ledger);
   EXECUTE format('CREATE TRIGGER x402_40_record AFTER INSERT ON %s
-    FOR EACH ROW WHEN (NEW.created_at = pg_catalog.now()) EXECUTE FUNCTION x402._record_arrival()', ledger);
+    FOR EACH ROW WHEN (NEW.created_at = pg_catalog.now() AND NEW.status <> ''settling'')
+    EXECUTE FUNCTION x402._record_arrival()', ledger);
   EXECUTE format('CREATE TRIGGER x402_50_announce AFTER UPDATE OF status ON %s
     FOR EACH ROW WHEN (NEW.status IS DISTINCT FROM OLD.status) EXECUTE FUNCTION x402._announce_move()', ledger);
 END $fn$;

@@ -79,6 +79,8 @@ BEGIN
     ON CONFLICT (network, asset, payer_address, nonce) WHERE nonce IS NOT NULL DO NOTHING
     RETURNING p.id
   ) SELECT array_agg(r.id) INTO entered FROM recorded r;
+  PERFORM x402._notify(a.id, 'settling', (a.judged).network, NULL)
+  FROM unnest(arrivals) a WHERE a.begins AND a.id = ANY (entered);
   RETURN QUERY
   WITH fresh AS MATERIALIZED (
     SELECT a.*, CASE WHEN a.begins THEN nextval('x402.lease_tokens') END AS token
@@ -96,9 +98,12 @@ BEGIN
   ), deliverable AS (
     INSERT INTO x402.deliveries (payment_id, payer) SELECT f.id, (f.judged).payer FROM fresh f WHERE (f.entry).deliver
   ), begun AS (
+    -- What x402._record_arrival() and x402.begin_settle() write, one after the other.
     INSERT INTO x402.events (payment_id, from_status, to_status, actor, evidence)
-    SELECT f.id, 'pending', 'settling', worker, jsonb_build_object('attempt', 1, 'lease_token', f.token)
-    FROM fresh f WHERE f.begins
+    SELECT f.id, step.* FROM fresh f, LATERAL (VALUES
+      (NULL, 'pending', x402._actor(), '{}'::jsonb),
+      ('pending', 'settling', worker, jsonb_build_object('attempt', 1, 'lease_token', f.token))) AS step
+    WHERE f.begins
   )
   SELECT f.n, f.id, (f.judged).payer, (f.judged).network, f.token, floor(extract(epoch FROM started))::bigint
   FROM fresh f;
