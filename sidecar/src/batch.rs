@@ -62,7 +62,7 @@ impl<R: Round> Batcher<R> {
         }
     }
 
-    /// Has one piece done. `None`: the sidecar is stopping, and whether it was done is not known.
+    /// Has one piece done. `None`: the sidecar is stopping, or a round has died; whether it was done is not known.
     pub async fn ask(&self, piece: R::Piece) -> Option<R::Answer> {
         let (reply, answer) = oneshot::channel();
         if self.shared.enqueue(piece, reply) {
@@ -106,7 +106,12 @@ struct Worker<R: Round> {
 impl<R: Round> Drop for Worker<R> {
     fn drop(&mut self) {
         if self.is_counted {
-            self.shared.queue().workers -= 1;
+            let mut queue = self.shared.queue();
+            queue.workers -= 1;
+            // Nobody is left to do what waits: those who asked must not wait for ever.
+            if queue.workers == 0 {
+                queue.waiting.clear();
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ COMMENT ON TABLE x402.authorizations IS 'Signed payload, requirements and the re
 
 -- Payments that somebody must still work on; terminal payments leave the queue, so that claiming is as
 -- fast with a million settled rows as with none. `status` repeats the ledger's, which saves a join in
--- the claim; both are written by the same statements. Only valid_before is indexed, so that leases and
+-- the claim; both are written in the same transactions. Only valid_before is indexed, so that leases and
 -- retries are HOT updates.
 CREATE TABLE x402.queue (
   payment_id uuid PRIMARY KEY,

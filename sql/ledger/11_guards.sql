@@ -118,8 +118,7 @@ BEGIN
   EXECUTE format('CREATE TRIGGER x402_31_keep BEFORE TRUNCATE ON %s
     FOR EACH STATEMENT EXECUTE FUNCTION x402._refuse_removal()', ledger);
   EXECUTE format('CREATE TRIGGER x402_40_record AFTER INSERT ON %s
-    FOR EACH ROW WHEN (NEW.created_at = pg_catalog.now() AND NEW.status <> ''settling'')
-    EXECUTE FUNCTION x402._record_arrival()', ledger);
+    FOR EACH ROW WHEN (NEW.created_at = pg_catalog.now()) EXECUTE FUNCTION x402._record_arrival()', ledger);
   EXECUTE format('CREATE TRIGGER x402_50_announce AFTER UPDATE OF status ON %s
     FOR EACH ROW WHEN (NEW.status IS DISTINCT FROM OLD.status) EXECUTE FUNCTION x402._announce_move()', ledger);
 END $fn$;

@@ -29,12 +29,12 @@ BEGIN ATOMIC
 END;
 
 -- A new row. A pending one rings the doorbell through the queue; one that arrives settled (an app that
--- settled by itself) is news at once. One that arrives settling is recorded by x402.sell_many().
+-- settled by itself) is news at once. One that arrives settling was pending for as long as its statement took.
 CREATE FUNCTION x402._record_arrival() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
   INSERT INTO x402.events (payment_id, to_status, evidence)
-  VALUES (NEW.id, NEW.status, jsonb_strip_nulls(jsonb_build_object('tx_hash', NEW.tx_hash)));
+  VALUES (NEW.id, CASE NEW.status WHEN 'settling' THEN 'pending' ELSE NEW.status END, jsonb_strip_nulls(jsonb_build_object('tx_hash', NEW.tx_hash)));
   IF NEW.status <> 'pending' THEN
     PERFORM x402._notify(NEW.id, NEW.status, NEW.network, NEW.tx_hash);
   END IF;

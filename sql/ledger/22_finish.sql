@@ -76,8 +76,7 @@ BEGIN
     SELECT * FROM x402._decide(reports)
   ), unheld AS MATERIALIZED (
     SELECT o.*, (SELECT p.status FROM @extschema@.x402_payments p WHERE p.id = o.id) AS found FROM unnest(reports) o
-    WHERE (coalesce(o.id, gen_random_uuid()), coalesce(o.lease_token, 0))
-      NOT IN (SELECT (d.held).payment_id, (d.held).lease_token FROM decided d)
+    WHERE NOT EXISTS (SELECT FROM decided d WHERE (d.held).payment_id = o.id AND (d.held).lease_token = o.lease_token)
   ), moved AS (
     UPDATE @extschema@.x402_payments p SET
       status = d.to_status,

@@ -19,7 +19,10 @@ BEGIN
   first := FOUND;
   sale := x402._sale(sold);
   IF first AND max_unsettled IS NOT NULL THEN
-    IF x402._has_more_open_than(sale.payer, max_unsettled) THEN
+    IF x402._open_sales(sale.payer) > max_unsettled THEN
+      PERFORM x402._note_settled(ARRAY[sale.payer]);
+    END IF;
+    IF x402._open_sales(sale.payer) > max_unsettled THEN
       RAISE EXCEPTION 'too_many_unsettled: the payer has % payments that are not settled yet', max_unsettled
         USING ERRCODE = 'X4301', HINT = 'Wait until they are settled, then send the same payment again.';
     END IF;
@@ -48,28 +51,32 @@ RETURN pg_advisory_xact_lock(hashtextextended('x402 unsettled ' || payer, 0));
 COMMENT ON FUNCTION x402._lock_payer(text) IS
 'Held until the transaction ends. VOLATILE, PARALLEL UNSAFE. NULL: locks nothing. Execute: owner.';
 
--- Looks which of them are settled by now only where it matters; in one order, as everybody who writes several
--- deliveries does.
-CREATE FUNCTION x402._has_more_open_than(in_payer text, most bigint) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
-BEGIN
-  IF (SELECT count(*) FROM x402.deliveries d WHERE d.payer = in_payer AND d.unsettled) <= most THEN
-    RETURN false;
-  END IF;
+-- In the order in which everybody locks who writes several deliveries.
+CREATE FUNCTION x402._note_settled(payers text[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $fn$
   UPDATE x402.deliveries d SET unsettled = false
   WHERE d.payment_id IN (
     SELECT o.payment_id FROM x402.deliveries o JOIN @extschema@.x402_payments p ON p.id = o.payment_id
-    WHERE o.payer = in_payer AND o.unsettled AND p.status IN ('settled', 'failed', 'expired', 'review')
-    ORDER BY o.payment_id FOR UPDATE OF o);
-  RETURN (SELECT count(*) FROM x402.deliveries d WHERE d.payer = in_payer AND d.unsettled) > most;
-END $fn$;
-COMMENT ON FUNCTION x402._has_more_open_than(text, bigint) IS
-'Whether more payments of a payer are sold and not settled. VOLATILE, PARALLEL UNSAFE. Execute: owner.';
+    WHERE o.payer = ANY (payers) AND o.unsettled AND p.status IN ('settled', 'failed', 'expired', 'review')
+    ORDER BY o.payment_id FOR UPDATE OF o)
+$fn$;
+COMMENT ON FUNCTION x402._note_settled(text[]) IS
+'Notes which of these payers'' payments are settled or closed by now. VOLATILE, PARALLEL UNSAFE. NULL: none. Execute:
+owner.';
+
+CREATE FUNCTION x402._open_sales(in_payer text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (SELECT count(*) FROM x402.deliveries d WHERE d.payer = in_payer AND d.unsettled);
+COMMENT ON FUNCTION x402._open_sales(text) IS
+'How many payments of a payer are sold and not known to be settled. STABLE, PARALLEL UNSAFE. NULL: 0. Execute: owner.';
 
 -- Nobody settles a held payment; at validBefore it becomes due, and the worker finds it expired.
 CREATE FUNCTION x402._held_until(valid_before numeric) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 RETURN to_timestamp(least(valid_before, 253402300799)::float8);
+COMMENT ON FUNCTION x402._held_until(numeric) IS
+'When a held payment becomes due: at validBefore, or at the end of the calendar. IMMUTABLE, PARALLEL SAFE. NULL: the end
+of the calendar. Execute: owner.';
 
 -- One that a worker has its hands on is not held any more.
 CREATE FUNCTION x402._hold(in_payment_id uuid) RETURNS void

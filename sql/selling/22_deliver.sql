@@ -37,7 +37,7 @@ BEGIN
     END IF;
     SELECT p.status INTO paid FROM @extschema@.x402_payments p WHERE p.id = held.payment_id;
     -- Somebody may have handed it back since, or it was settled.
-    EXIT WHEN held.state = 'answered' OR held.state = 'claimed' AND held.claimed_until > now_at
+    EXIT WHEN paid IS NULL OR held.state = 'answered' OR held.state = 'claimed' AND held.claimed_until > now_at
       OR settled_only AND paid <> 'settled' OR held.interrupted >= x402._max_interrupted();
   END LOOP;
   RETURN QUERY SELECT NULL::bigint,
@@ -68,15 +68,17 @@ COMMENT ON FUNCTION x402.extend_delivery(uuid, bigint, interval) IS
 'Prolongs a claim that is still live; whether it was. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: false.
 Execute: owner and sidecar roles.';
 
--- Deliveries and payments are locked in the order of their ids, as by all who write several. Planned as
--- x402.finish() is.
+-- Deliveries, and then payments, are locked in the order of their ids, as by all who write several: an index scan takes
+-- its keys in order, a bitmap scan would not. Planned as x402.finish() is.
 CREATE FUNCTION x402.answer_deliveries(payment_ids uuid[], tokens bigint[], statuses integer[], headers jsonb[],
-  bodies bytea[], keeps interval[], delivered boolean[]) RETURNS SETOF bigint
+  bodies bytea[], keeps interval[], delivered boolean[]) RETURNS TABLE (payment_id uuid, token bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $fn$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $fn$
+#variable_conflict use_column
 DECLARE
   at timestamptz := clock_timestamp();
-  held bigint[];
+  held_ids uuid[];
+  held_tokens bigint[];
   waiting uuid[];
 BEGIN
   WITH held AS (
@@ -98,15 +100,16 @@ BEGIN
     WHERE p.id = ANY (ARRAY(SELECT h.payment_id FROM held h WHERE h.goes_out ORDER BY h.payment_id))
       AND p.delivered_at IS NULL
   )
-  SELECT array_agg(h.token), array_agg(h.payment_id) FILTER (WHERE NOT h.goes_out) INTO held, waiting FROM held h;
+  SELECT array_agg(h.payment_id), array_agg(h.token), array_agg(h.payment_id) FILTER (WHERE NOT h.goes_out)
+  INTO held_ids, held_tokens, waiting FROM held h;
   -- Payments that waited for their answers may be settled from here on.
   PERFORM x402.settle_now(w) FROM unnest(waiting) w;
-  RETURN QUERY SELECT unnest(held);
+  RETURN QUERY SELECT * FROM unnest(held_ids, held_tokens);
 END $fn$;
 COMMENT ON FUNCTION x402.answer_deliveries(uuid[], bigint[], integer[], jsonb[], bytea[], interval[], boolean[]) IS
-'x402.answer_delivery() for several deliveries at once, each given by its place in every array. Returns the
-tokens of those claims that still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: no rows.
-Errors: 23514 for a status that is none of HTTP. Execute: owner and sidecar roles.';
+'x402.answer_delivery() for several deliveries at once, each given by its place in every array. Returns those
+whose claim still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL ids or tokens: no rows; NULL body or keep:
+not kept; NULL delivered: false. Errors: 23514 for a status that is none of HTTP. Execute: owner and sidecar roles.';
 
 CREATE FUNCTION x402.answer_delivery(payment_id uuid, token bigint, answer_status integer, answer_headers jsonb,
   answer_body bytea, keep interval, delivered boolean) RETURNS boolean
@@ -116,8 +119,8 @@ RETURN EXISTS (SELECT FROM x402.answer_deliveries(ARRAY[payment_id], ARRAY[token
 COMMENT ON FUNCTION x402.answer_delivery(uuid, bigint, integer, jsonb, bytea, interval, boolean) IS
 'Records the answer to a claimed delivery, and keeps status, headers and body for so long; a NULL body is not
 kept. delivered: it goes out now; else it waits for the payment, which may be settled from here on. Whether the
-claim still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or token: false. Execute: owner and
-sidecar roles.';
+claim still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or token: false. Errors: 23514 for a
+status that is none of HTTP. Execute: owner and sidecar roles.';
 
 CREATE FUNCTION x402.mark_delivered(payment_id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$

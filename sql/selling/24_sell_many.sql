@@ -1,5 +1,6 @@
 -- Entering many payments at once, as a busy seller does: one statement and one commit for all of them, and the
--- intent of those that the same process settles goes with it.
+-- intent of those that the same process settles goes with it. Nobody waits long for one that another transaction is
+-- just entering.
 
 -- A payment of x402.sell_many(). deliver: as by x402.sell(), which knows hold and max_unsettled; else as by
 -- x402.submit(). begin: whoever enters it calls the facilitator itself.
@@ -33,33 +34,46 @@ BEGIN
         AND (o.judged).valid_before > floor(extract(epoch FROM at)) + 10)::x402.arrival)
     FROM once o);
 END $fn$;
+COMMENT ON FUNCTION x402._arrivals(jsonb, timestamptz) IS
+'Entries of x402.sell_many() that are valid at that time, each with an id. VOLATILE, PARALLEL UNSAFE. NULL entries:
+NULL. Execute: owner.';
 
--- Leaves out what belongs to payers who would have too many open payments: x402.sell() tells them. A payer's
--- lock comes before the rows, as it does there.
+-- Payers who would have too many open payments, of those whose payments these are.
+CREATE FUNCTION x402._over_limit(arrivals x402.arrival[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $fn$
+  SELECT array_agg(b.payer) FROM (
+    SELECT (a.judged).payer, min((a.entry).max_unsettled) AS most, count(*) AS wanted
+    FROM unnest(arrivals) a WHERE (a.entry).deliver AND (a.entry).max_unsettled IS NOT NULL GROUP BY 1) b
+  WHERE b.wanted + (SELECT count(*) FROM x402.deliveries d WHERE d.payer = b.payer AND d.unsettled) > b.most
+$fn$;
+COMMENT ON FUNCTION x402._over_limit(x402.arrival[]) IS
+'Payers who would have too many open payments with these. STABLE, PARALLEL UNSAFE. NULL: NULL. Execute: owner.';
+
+-- Leaves out what is theirs: x402.sell() tells them. A payer's lock comes before the rows, as it does there.
 CREATE FUNCTION x402._within_limits(arrivals x402.arrival[]) RETURNS x402.arrival[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $fn$
 DECLARE
-  buyer record;
+  over text[];
 BEGIN
   PERFORM x402._lock_payer(b.payer) FROM (
-    SELECT DISTINCT (a.judged).payer FROM unnest(arrivals) a WHERE (a.entry).deliver AND (a.entry).max_unsettled IS NOT NULL
-    ORDER BY 1) b;
-  FOR buyer IN
-    SELECT b.payer, b.most - b.wanted AS room FROM (
-      SELECT (a.judged).payer, min((a.entry).max_unsettled) AS most, count(*) AS wanted
-      FROM unnest(arrivals) a WHERE (a.entry).deliver AND (a.entry).max_unsettled IS NOT NULL GROUP BY 1) b
-    WHERE b.most - b.wanted < (SELECT count(*) FROM x402.deliveries d WHERE d.payer = b.payer AND d.unsettled)
-  LOOP
-    IF x402._has_more_open_than(buyer.payer, buyer.room) THEN
-      arrivals := (SELECT array_agg(a) FROM unnest(arrivals) a WHERE (a.judged).payer <> buyer.payer);
-    END IF;
-  END LOOP;
+    SELECT DISTINCT (a.judged).payer FROM unnest(arrivals) a
+    WHERE (a.entry).deliver AND (a.entry).max_unsettled IS NOT NULL ORDER BY 1) b;
+  over := x402._over_limit(arrivals);
+  IF over IS NOT NULL THEN
+    PERFORM x402._note_settled(over);
+    over := x402._over_limit(arrivals);
+    arrivals := (SELECT array_agg(a) FROM unnest(arrivals) a WHERE (a.judged).payer = ANY (over) IS NOT TRUE);
+  END IF;
   RETURN arrivals;
 END $fn$;
+COMMENT ON FUNCTION x402._within_limits(x402.arrival[]) IS
+'The arrivals of payers who may have so many open payments; locks their payers. VOLATILE, PARALLEL UNSAFE. NULL: NULL.
+Execute: owner.';
 
 CREATE FUNCTION x402.sell_many(entries jsonb, worker text, lease interval)
 RETURNS TABLE (n bigint, id uuid, payer text, network text, lease_token bigint, entered_unix bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET lock_timeout = '250ms' AS $fn$
 #variable_conflict use_column
 DECLARE
   started timestamptz := clock_timestamp();
@@ -79,8 +93,6 @@ BEGIN
     ON CONFLICT (network, asset, payer_address, nonce) WHERE nonce IS NOT NULL DO NOTHING
     RETURNING p.id
   ) SELECT array_agg(r.id) INTO entered FROM recorded r;
-  PERFORM x402._notify(a.id, 'settling', (a.judged).network, NULL)
-  FROM unnest(arrivals) a WHERE a.begins AND a.id = ANY (entered);
   RETURN QUERY
   WITH fresh AS MATERIALIZED (
     SELECT a.*, CASE WHEN a.begins THEN nextval('x402.lease_tokens') END AS token
@@ -98,12 +110,9 @@ BEGIN
   ), deliverable AS (
     INSERT INTO x402.deliveries (payment_id, payer) SELECT f.id, (f.judged).payer FROM fresh f WHERE (f.entry).deliver
   ), begun AS (
-    -- What x402._record_arrival() and x402.begin_settle() write, one after the other.
     INSERT INTO x402.events (payment_id, from_status, to_status, actor, evidence)
-    SELECT f.id, step.* FROM fresh f, LATERAL (VALUES
-      (NULL, 'pending', x402._actor(), '{}'::jsonb),
-      ('pending', 'settling', worker, jsonb_build_object('attempt', 1, 'lease_token', f.token))) AS step
-    WHERE f.begins
+    SELECT f.id, 'pending', 'settling', worker, jsonb_build_object('attempt', 1, 'lease_token', f.token)
+    FROM fresh f WHERE f.begins
   )
   SELECT f.n, f.id, (f.judged).payer, (f.judged).network, f.token, floor(extract(epoch FROM started))::bigint
   FROM fresh f;
@@ -113,7 +122,8 @@ COMMENT ON FUNCTION x402.sell_many(jsonb, text, interval) IS
 max_unsettled?, begin?}. deliver: as x402.sell() does it, else as x402.submit() does. begin: the worker calls the
 facilitator as soon as this is committed; the intent is recorded as x402.begin_settle() does, under a lease with the
 token returned. Returns those that were entered, by their place n from 1. What is missing is in the ledger already,
-is not valid beyond doubt, or has a payer with too many open payments: ask x402.sell() or x402.submit() about it,
-which say what it is. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL entries: no rows. Errors: 22023 without
-worker or a positive lease or for entries that are no array, 40001 in REPEATABLE READ and above. Execute: owner and
-sidecar roles.';
+is not valid beyond doubt, names no resource, or has a payer with too many open payments: ask x402.sell() or
+x402.submit() about it, which say what it is. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL entries: no rows.
+Errors, for the whole call: 22023 without worker or a positive lease, or for entries that are no array of objects,
+22P02 for a malformed member, 23514 for a body_sha256 that is none, 40001 in REPEATABLE READ and above, 55P03 where
+another transaction is entering one of them for a quarter of a second. Execute: owner and sidecar roles.';

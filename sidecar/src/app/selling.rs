@@ -15,7 +15,7 @@ use crate::selling::facilitator_api::{FacilitatorApi, Terms};
 use crate::selling::gateway::{Face, Gateway};
 use crate::selling::serve::{Handler, Limits, serve};
 use crate::selling::stock::Stock;
-use crate::selling::{Book, Rush, Settler, Till, Verifier};
+use crate::selling::{BatchingBook, Book, Settler, Till, Verifier};
 use crate::tasks::Service;
 use crate::worker::Direct;
 
@@ -47,7 +47,7 @@ impl App {
             .core
             .clone()
             .map(|core| Arc::new(Direct(core)) as Arc<dyn Settler>);
-        let book: Arc<dyn Book> = Arc::new(Rush::new(book.clone(), book, settler, &self.connections));
+        let book: Arc<dyn Book> = Arc::new(BatchingBook::new(book.clone(), book, settler, &self.connections));
         let outcomes = self.outcomes.clone();
         let bell = self.settings.settler.enabled.then(|| self.bell.clone());
         let till = Till::new(book.clone(), outcomes.clone(), self.verifier()?, bell);

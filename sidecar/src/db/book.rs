@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use super::rows::get;
 use super::{DbError, Pool, sql};
-use crate::selling::{Answer, Book, BookError, Claimed, Delivery, Entry, Examined, Sale, Volume};
+use crate::selling::{
+    Answer, BatchBook, Book, BookError, Claimed, Delivery, DeliveryAnswer, DeliveryClaim, Entry, Examined,
+    Sale,
+};
 
 /// The seller's side of the ledger in Postgres.
 pub struct PgBook {
@@ -115,7 +118,12 @@ impl Book for PgBook {
     }
 
     fn claim(&self, id: Uuid, lease: Duration, settled_only: bool) -> Reply<'_, Claimed> {
-        async move { the_only(self.claim_all(&[(id, lease, settled_only)]).await?) }.boxed()
+        let claim = DeliveryClaim {
+            id,
+            lease,
+            settled_only,
+        };
+        async move { the_only(self.claim_all(&[claim]).await?)? }.boxed()
     }
 
     fn extend(&self, id: Uuid, token: i64, lease: Duration) -> Reply<'_, bool> {
@@ -128,7 +136,8 @@ impl Book for PgBook {
     }
 
     fn answer<'a>(&'a self, id: Uuid, token: i64, answer: &'a Answer) -> Reply<'a, bool> {
-        async move { the_only(self.answer_all(&[(id, token, answer.clone())]).await?) }.boxed()
+        let answer = answer.clone();
+        async move { the_only(self.answer_all(&[DeliveryAnswer { id, token, answer }]).await?) }.boxed()
     }
 
     fn settle_now(&self, id: Uuid) -> Reply<'_, bool> {

@@ -1,6 +1,7 @@
 //! Everything that speaks to Postgres. The only place with SQL.
 
 mod archive;
+mod batch_book;
 mod book;
 mod bucket;
 mod changes;
@@ -16,7 +17,6 @@ mod pool;
 mod registrar;
 mod rows;
 mod sql;
-mod volume;
 
 pub use archive::PgArchive;
 pub use book::PgBook;

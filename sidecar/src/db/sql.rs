@@ -2,7 +2,7 @@
 //! leases and moves; names are qualified, so that no `search_path` can change their meaning.
 
 /// For statements whose commit need not wait for the disk. Settling begins with one that does
-/// (`x402.begin_settle`), and with it waits for all that was committed before: no money moves for a payment
+/// (`x402.begin_settle`, or `x402.sell_many` with an intent), and with it waits for all that was committed before: no money moves for a payment
 /// that a crash could take back. A delivery that a crash takes back can be claimed again.
 macro_rules! soon {
     ($($statement:literal),+) => {
@@ -134,10 +134,10 @@ pub(super) const EXTEND_DELIVERY: &str =
 /// Records answers.
 pub(super) const ANSWER_DELIVERIES: &str = soon!(
     "
-SELECT held.token
+SELECT held.payment_id, held.token
 FROM x402.answer_deliveries($1, $2, $3, $4, $5, ARRAY(
     SELECT pg_catalog.make_interval(secs => one.keep)
-    FROM pg_catalog.unnest($6) WITH ORDINALITY AS one (keep, n) ORDER BY one.n), $7) AS held (token), "
+    FROM pg_catalog.unnest($6) WITH ORDINALITY AS one (keep, n) ORDER BY one.n), $7) AS held, "
 );
 
 /// Lets a held payment be settled.

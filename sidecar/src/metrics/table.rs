@@ -150,7 +150,7 @@ const fn row(
 /// Every metric: at most thirty, each with a bounded number of series.
 #[rustfmt::skip] // one row per metric reads as the table it is
 pub const METRICS: &[Metric] = &[
-    row("x402_claims", "counter", "payments", None, "Payments claimed"),
+    row("x402_claims", "counter", "payments", None, "Payments taken on: claimed, or sold and sent at once"),
     row("x402_settle_calls", "counter", "calls", Some(("outcome", OUTCOMES)), "Calls of the facilitator's settle, by outcome"),
     row("x402_attempts", "counter", "calls", Some(("class", CLASSES)), "Calls of the facilitator's settle, by the class of what went wrong"),
     row("x402_settle_call_seconds", "histogram", "seconds", None, "Duration of settle calls"),

@@ -161,7 +161,7 @@ pub struct Answer {
 }
 
 /// A payment among many that are to be recorded.
-pub struct Order {
+pub struct NewSale {
     /// What.
     pub entry: Entry,
     /// How.
@@ -183,21 +183,44 @@ pub struct Entered {
 
 type Reply<'a, T> = BoxFuture<'a, Result<T, BookError>>;
 
-/// The database, for many at once. Each call is one statement and one commit; the answers are in the order of
-/// what was asked.
-pub trait Volume: Send + Sync {
-    /// Records those that are new and valid beyond doubt, under leases of that length where their intent is
-    /// recorded too. `None`: [`Book`] must be asked, which says what it is about this one.
-    fn enter<'a>(&'a self, orders: &'a [Order], lease: Duration) -> Reply<'a, Vec<Option<Entered>>>;
-
-    /// Claims deliveries, each for so long, and only if it is settled where the flag says so.
-    fn claim_all<'a>(&'a self, claims: &'a [(Uuid, Duration, bool)]) -> Reply<'a, Vec<Claimed>>;
-
-    /// Records answers to deliveries claimed with these tokens; whether each claim was still ours.
-    fn answer_all<'a>(&'a self, answers: &'a [(Uuid, i64, Answer)]) -> Reply<'a, Vec<bool>>;
+/// A delivery to be claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryClaim {
+    /// The payment.
+    pub id: Uuid,
+    /// How long the claim holds.
+    pub lease: Duration,
+    /// Not before the payment is settled.
+    pub settled_only: bool,
 }
 
-/// The database. Each call is one statement and one commit.
+/// The answer of a claimed delivery.
+#[derive(Debug, Clone)]
+pub struct DeliveryAnswer {
+    /// The payment.
+    pub id: Uuid,
+    /// The claim's token.
+    pub token: i64,
+    /// What is recorded.
+    pub answer: Answer,
+}
+
+/// The database, for many at once. Each call is one statement and one commit; the answers are in the order of
+/// what was asked. [`BookError::Refused`]: nothing was written, because of one of them perhaps; each can be asked about
+/// alone.
+pub trait BatchBook: Send + Sync {
+    /// Records those that are new and valid beyond doubt, under leases of that length where their intent is
+    /// recorded too. `None`: [`Book`] must be asked, which says what it is about this one.
+    fn enter<'a>(&'a self, sales: &'a [NewSale], lease: Duration) -> Reply<'a, Vec<Option<Entered>>>;
+
+    /// Claims deliveries.
+    fn claim_all<'a>(&'a self, claims: &'a [DeliveryClaim]) -> Reply<'a, Vec<Result<Claimed, BookError>>>;
+
+    /// Records answers; whether each claim was still ours.
+    fn answer_all<'a>(&'a self, answers: &'a [DeliveryAnswer]) -> Reply<'a, Vec<bool>>;
+}
+
+/// The database. What a call writes is committed when it returns.
 pub trait Book: Send + Sync {
     /// Records a payment, or finds it again.
     fn submit<'a>(&'a self, entry: &'a Entry) -> Reply<'a, Sale>;

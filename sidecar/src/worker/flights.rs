@@ -40,6 +40,10 @@ impl Flights {
     pub fn take_off(self: &Arc<Self>, lease: Lease, until: Instant) -> Option<Flight> {
         let mut leases = self.held();
         if let Some(flying) = leases.get_mut(&lease.id) {
+            // The answer to an earlier claim came late: another one has taken its place.
+            if lease.token < flying.token {
+                return None;
+            }
             (flying.token, flying.until, flying.lost) = (lease.token, until, false);
             return None;
         }
@@ -221,6 +225,14 @@ mod tests {
             "the old lease is no news"
         );
         assert!(flight.is_held());
+        assert_eq!(flight.landing(), lease(1, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_whose_answer_comes_late_does_not_end_the_newer_one() {
+        let flights = Arc::default();
+        let flight = fly(&flights, lease(1, 2));
+        assert!(flights.take_off(lease(1, 1), Instant::now() + SECOND).is_none());
         assert_eq!(flight.landing(), lease(1, 2));
     }
 

@@ -13,22 +13,29 @@ const AT_ONCE: usize = 10;
 /// Rows of others in each table.
 const OTHERS: usize = 3_000;
 
+/// A payment of a new buyer.
+fn order(begin: bool) -> Value {
+    let signed = Buyer::new().pay(&Offer::usdg());
+    json!({ "payment": signed.payment(Form::V2), "requirements": signed.requirements(Form::V2),
+        "resource": "/report", "deliver": true, "max_unsettled": 100, "begin": begin })
+}
+
 /// Enters, settles and delivers some payments; the rows of `table` that each statement read, with its name.
 async fn cycle(sandbox: &Sandbox, table: &str) -> Result<Vec<(&'static str, i64)>> {
     let client = &sandbox.client;
-    let orders: Vec<Value> = (0..AT_ONCE)
-        .map(|_| {
-            let signed = Buyer::new().pay(&Offer::usdg());
-            json!({ "payment": signed.payment(Form::V2), "requirements": signed.requirements(Form::V2),
-                "resource": "/report", "deliver": true })
-        })
-        .collect();
+    let orders: Vec<Value> = (0..AT_ONCE).map(|_| order(false)).collect();
     let mut reads = Vec::new();
     let sell = format!(
         "SELECT count(*) FROM x402.sell_many('{}', 'gateway', '1 min')",
         json!(orders)
     );
     reads.push(("sell_many", read(sandbox, table, &sell).await?));
+    let begun: Vec<Value> = (0..AT_ONCE).map(|_| order(true)).collect();
+    let sell = format!(
+        "SELECT count(*) FROM x402.sell_many('{}', 'gateway', '1 min')",
+        json!(begun)
+    );
+    reads.push(("sell_many with intents", read(sandbox, table, &sell).await?));
     let claim = "CREATE TEMP TABLE held ON COMMIT PRESERVE ROWS AS
         SELECT id, lease_token, NULL::bigint AS token FROM x402.claim('worker', 10, '1 min')";
     reads.push(("claim", read(sandbox, table, claim).await?));
@@ -95,7 +102,7 @@ async fn fill(sandbox: &Sandbox) -> Result<()> {
             "INSERT INTO x402.queue (payment_id, valid_before, due_at)
                SELECT gen_random_uuid(), 99999999999, now() + interval '1 day' FROM generate_series(1, {OTHERS});
              INSERT INTO x402.deliveries (payment_id, payer, unsettled)
-               SELECT gen_random_uuid(), '{id}', false FROM generate_series(1, {OTHERS});
+               SELECT gen_random_uuid(), '{id}', true FROM generate_series(1, {OTHERS});
              INSERT INTO x402_payments (payer_address, endpoint, amount, tx_hash)
                SELECT '0xab', '/x', '1', 'tx' || n FROM generate_series(1, {OTHERS}) n"
         ))

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn one_that_does_not_begin_or_is_held_is_for_the_workers() {
+    fn one_that_is_held_waits_for_its_answer_and_then_for_the_workers() {
         assert_eq!(sell_many(&[entry(&json!({ "hold": true }))]), "1:-");
         assert_eq!(rows("x402.claim('worker', 10, '30 s')"), 0, "it is held");
         let id = one("SELECT payment_id::text FROM x402.queue").unwrap();
@@ -84,6 +84,12 @@ mod tests {
             one(&format!("SELECT x402.settle_now('{id}')::text")).as_deref(),
             Some("true")
         );
+        assert_eq!(rows("x402.claim('worker', 10, '30 s')"), 1);
+    }
+
+    #[pg_test]
+    fn one_that_does_not_begin_is_for_the_workers_at_once() {
+        assert_eq!(sell_many(&[entry(&json!({ "begin": false }))]), "1:-");
         assert_eq!(rows("x402.claim('worker', 10, '30 s')"), 1);
     }
 
@@ -121,12 +127,20 @@ mod tests {
             json!({ "resource": null }),
             json!({ "resource": "" }),
         ];
-        let mut entries = vec![forged];
+        // A contract wallet's signature: only the chain can check it.
+        let mut open = entry(&json!({}));
+        open["payment"]["payload"]["signature"] = format!("0x{}", "22".repeat(130)).into();
+        let alone = failure(&format!(
+            "SELECT x402.sell('{}', '{}', '/report')",
+            open["payment"], open["requirements"]
+        ));
+        assert!(alone.starts_with("X4206 "), "{alone}");
+        let mut entries = vec![forged, open];
         entries.extend(others.iter().map(entry));
         assert_eq!(sell_many(&entries), "");
         assert_eq!(rows("x402_payments"), 0);
         entries.push(entry(&json!({})));
-        assert!(sell_many(&entries).starts_with("7:"));
+        assert!(sell_many(&entries).starts_with("8:"));
     }
 
     #[pg_test]

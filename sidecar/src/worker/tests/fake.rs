@@ -75,6 +75,17 @@ impl FakeLedger {
         id
     }
 
+    /// Adds a payment whose intent was recorded with its sale, and returns its lease's token.
+    pub(super) fn add_begun(&self, n: u128) -> (Uuid, i64) {
+        let id = self.add(n, Duration::ZERO);
+        let mut books = self.books();
+        books.tokens += 1;
+        let token = books.tokens;
+        let row = books.rows.get_mut(&id).unwrap();
+        (row.status, row.attempt, row.lease) = (Status::Settling, 1, Some((token, Instant::now() + LEASE)));
+        (id, token)
+    }
+
     /// Another worker takes the payment.
     pub(super) fn take_over(&self, id: Uuid) {
         let mut books = self.books();

@@ -1,6 +1,7 @@
 //! The settler over a ledger and a facilitator in memory, with the clock standing still.
 
 mod breaker;
+mod direct;
 mod dispatch;
 mod fake;
 mod lease;
@@ -32,6 +33,7 @@ struct Settler {
     facilitator: Arc<FakeFacilitator>,
     bell: Arc<Bell>,
     core: Arc<Core>,
+    limiter: Arc<Limiter>,
     gate: Arc<Gate>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -71,7 +73,7 @@ impl Settler {
             witness: Arc::new(Believer),
             ledger: ledger.clone(),
             facilitator: facilitator.clone(),
-            limiter,
+            limiter: limiter.clone(),
             gate: gate.clone(),
             recorder: recorder.clone(),
             flights,
@@ -94,6 +96,7 @@ impl Settler {
             facilitator,
             bell,
             core,
+            limiter,
             gate,
             metrics,
             health,

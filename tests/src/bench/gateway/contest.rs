@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::clients::{Served, many, paid};
 use super::{SLOW, SLOW_CLIENTS, Settings, Stage};
@@ -67,12 +67,13 @@ pub(super) async fn measure(
             for turn in 0..sellers.len() {
                 let at = (turn + run) % sellers.len();
                 let spent = || {
-                    let own = sellers[at].pid.and_then(seconds).unwrap_or_default();
-                    (own, server_seconds(stage.database.server()).unwrap_or_default())
+                    let own = sellers[at].pid.and_then(seconds);
+                    let both = own.zip(server_seconds(stage.database.server()));
+                    both.context("processor times cannot be read")
                 };
-                let before = spent();
+                let before = spent()?;
                 let served = many(sellers[at].address, clients, requests.clone()).await?;
-                let (own, postgres) = spent();
+                let (own, postgres) = spent()?;
                 let each = 1e6 / settings.payments as f64;
                 lines[at].push(&served, ((own - before.0) * each, (postgres - before.1) * each));
             }
@@ -82,7 +83,7 @@ pub(super) async fn measure(
         }
         describe(report, delay, clients, &lines, node);
     }
-    report.note("express: the middleware as its documentation shows it, /verify before and /settle after the handler, both at the same facilitator, /verify at once and /settle after the time named; the handler is in its process, it keeps nothing. Ours: signature judged three times (gateway, ledger, settler), four commits, shared by those who come together, of which the intent and the outcome wait for the disk; the endpoint is behind HTTP. Clients, facilitator and endpoint are in the bench's own process, on the same machine.");
+    report.note("express: the middleware as its documentation shows it, /verify before and /settle after the handler, both at the same facilitator, /verify at once and /settle after the time named; the handler is in its process, it keeps nothing. Ours: signature judged twice (gateway, ledger), four commits, shared by those who come together, of which those of the intent and of the outcome are durable; the endpoint is behind HTTP. Clients, facilitator and endpoint are in the bench's own process, on the same machine.");
     Ok(())
 }
 

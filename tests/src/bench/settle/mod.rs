@@ -44,7 +44,7 @@ pub struct Settings {
 enum Part {
     /// Settled per second with a facilitator that takes 0 ms, 50 ms and 1 s, beside graphile-worker
     Rate,
-    /// 5,000 calls in flight at 200 ms: memory and connections
+    /// 5,000 slots, with calls of 200 ms and with calls long enough to fill them: memory and connections
     InFlight,
     /// A large backlog beside a small one
     Drain,

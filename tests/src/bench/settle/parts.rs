@@ -194,7 +194,7 @@ async fn strict(settings: &Settings, fixture: &Fixture, report: &mut Report) -> 
     Ok(())
 }
 
-/// 5,000 calls in flight.
+/// 5,000 slots, with short calls and with calls long enough to fill them.
 pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &mut Report) -> Result<()> {
     let signed = payments::sign(settings.payments.max(20_000))?;
     let columns = [
@@ -204,7 +204,7 @@ pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &m
         "database connections",
         "memory MB",
     ];
-    let mut table = Table::new("5,000 places", &columns);
+    let mut table = Table::new("5,000 slots", &columns);
     // Calls of 200 ms are answered as fast as they are made, long before 5,000 are open; long ones are not.
     for (delay, label) in [(Duration::from_millis(200), "200 ms"), (FULL, "5 s")] {
         let mut line = Line::new(sidecar(5_000));
@@ -219,16 +219,21 @@ pub(super) async fn in_flight(settings: &Settings, fixture: &Fixture, report: &m
             }
             settings
                 .common
-                .progress(&format!("5,000 places, {label}, run {}", run + 1));
+                .progress(&format!("5,000 slots, {label}, run {}", run + 1));
         }
         let database = line.figures(|d| d.database_connections as f64);
         let memory = line.figures(|d| d.memory);
         if delay == FULL {
             report.at_least("calls open at once", open.median(), 4_900.0, "");
         }
-        report.at_most(format!("memory, {label}"), memory.median(), 150.0, " MB");
         report.at_most(
-            format!("database connections, {label}"),
+            format!("memory with 5,000 slots, calls of {label}"),
+            memory.median(),
+            150.0,
+            " MB",
+        );
+        report.at_most(
+            format!("database connections with 5,000 slots, calls of {label}"),
             database.median(),
             10.0,
             "",

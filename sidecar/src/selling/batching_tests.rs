@@ -18,7 +18,7 @@ type Reply<'a, T> = BoxFuture<'a, Result<T, BookError>>;
 
 /// Enters everything, or fails as it is told; statements wait for permission.
 #[derive(Default)]
-struct FakeVolume {
+struct FakeBatchBook {
     rounds: Mutex<Vec<usize>>,
     error: Mutex<Option<BookError>>,
     /// Of a round, the places that are not entered.
@@ -26,7 +26,7 @@ struct FakeVolume {
     permission: Option<Semaphore>,
 }
 
-impl FakeVolume {
+impl FakeBatchBook {
     async fn round(&self, size: usize) -> Result<(), BookError> {
         self.rounds.lock().unwrap().push(size);
         if let Some(permission) = &self.permission {
@@ -35,7 +35,7 @@ impl FakeVolume {
         self.error.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
-    fn entered(order: &Order, place: usize) -> Entered {
+    fn entered(order: &NewSale, place: usize) -> Entered {
         Entered {
             sale: Sale {
                 id: Uuid::from_u128(place as u128 + 100),
@@ -56,34 +56,31 @@ impl FakeVolume {
     }
 }
 
-impl Volume for FakeVolume {
-    fn enter<'a>(&'a self, orders: &'a [Order], _: Duration) -> Reply<'a, Vec<Option<Entered>>> {
+impl BatchBook for FakeBatchBook {
+    fn enter<'a>(&'a self, sales: &'a [NewSale], _: Duration) -> Reply<'a, Vec<Option<Entered>>> {
         async move {
-            self.round(orders.len()).await?;
-            let one = |(place, order)| (!self.known.contains(&place)).then(|| Self::entered(order, place));
-            Ok(orders.iter().enumerate().map(one).collect())
+            self.round(sales.len()).await?;
+            let one = |(place, sale)| (!self.known.contains(&place)).then(|| Self::entered(sale, place));
+            Ok(sales.iter().enumerate().map(one).collect())
         }
         .boxed()
     }
 
-    fn claim_all<'a>(&'a self, claims: &'a [(Uuid, Duration, bool)]) -> Reply<'a, Vec<Claimed>> {
+    fn claim_all<'a>(&'a self, claims: &'a [DeliveryClaim]) -> Reply<'a, Vec<Result<Claimed, BookError>>> {
         async move {
             self.round(claims.len()).await?;
             Ok(claims
                 .iter()
-                .map(|(id, ..)| Claimed::Ours(id.as_u128() as i64))
+                .map(|claim| Ok(Claimed::Ours(claim.id.as_u128() as i64)))
                 .collect())
         }
         .boxed()
     }
 
-    fn answer_all<'a>(&'a self, answers: &'a [(Uuid, i64, Answer)]) -> Reply<'a, Vec<bool>> {
+    fn answer_all<'a>(&'a self, answers: &'a [DeliveryAnswer]) -> Reply<'a, Vec<bool>> {
         async move {
             self.round(answers.len()).await?;
-            if answers.iter().any(|(.., answer)| answer.status == 599) {
-                return Err(refused());
-            }
-            Ok(answers.iter().map(|_| true).collect())
+            Ok(answers.iter().map(|one| one.token == 1).collect())
         }
         .boxed()
     }
@@ -135,29 +132,29 @@ fn entry(nonce: u8) -> Entry {
 }
 
 struct Shop {
-    rush: Rush,
+    batching: BatchingBook,
     book: Arc<FakeBook>,
-    volume: Arc<FakeVolume>,
+    batch_book: Arc<FakeBatchBook>,
     begun: Arc<AtomicUsize>,
 }
 
-fn shop(volume: FakeVolume, places: usize) -> Shop {
-    let (volume, begun) = (Arc::new(volume), Arc::new(AtomicUsize::new(0)));
+fn shop(batch_book: FakeBatchBook, places: usize) -> Shop {
+    let (batch_book, begun) = (Arc::new(batch_book), Arc::new(AtomicUsize::new(0)));
     let book = FakeBook::new(Fate::Waits);
     let settler = FakeSettler {
         places,
         begun: begun.clone(),
     };
-    let rush = Rush::new(
+    let batching = BatchingBook::new(
         book.clone(),
-        volume.clone(),
+        batch_book.clone(),
         Some(Arc::new(settler)),
         &TaskGroup::default(),
     );
     Shop {
-        rush,
+        batching,
         book,
-        volume,
+        batch_book,
         begun,
     }
 }
@@ -165,11 +162,11 @@ fn shop(volume: FakeVolume, places: usize) -> Shop {
 impl Shop {
     async fn sell(&self, count: u8, hold: bool) -> Vec<Result<Sale, BookError>> {
         let entries: Vec<Entry> = (0..count).map(entry).collect();
-        join_all(entries.iter().map(|entry| self.rush.sell(entry, hold, None))).await
+        join_all(entries.iter().map(|entry| self.batching.sell(entry, hold, None))).await
     }
 
     fn rounds(&self) -> Vec<usize> {
-        self.volume.rounds.lock().unwrap().clone()
+        self.batch_book.rounds.lock().unwrap().clone()
     }
 
     fn begun(&self) -> usize {
@@ -179,7 +176,7 @@ impl Shop {
 
 #[tokio::test]
 async fn what_is_asked_together_goes_in_one_statement_and_nobody_waits_for_others_to_come() {
-    let shop = shop(FakeVolume::default(), 100);
+    let shop = shop(FakeBatchBook::default(), 100);
     let sales = shop.sell(50, false).await;
     assert!(sales.iter().all(Result::is_ok));
     assert_eq!(shop.rounds().iter().sum::<usize>(), 50);
@@ -190,7 +187,7 @@ async fn what_is_asked_together_goes_in_one_statement_and_nobody_waits_for_other
 
 #[tokio::test]
 async fn only_as_many_are_begun_as_there_are_places_and_the_others_are_found_in_the_queue() {
-    let shop = shop(FakeVolume::default(), 3);
+    let shop = shop(FakeBatchBook::default(), 3);
     let sales = shop.sell(10, false).await;
     let pending = sales
         .iter()
@@ -202,7 +199,7 @@ async fn only_as_many_are_begun_as_there_are_places_and_the_others_are_found_in_
 
 #[tokio::test]
 async fn what_is_held_is_not_begun() {
-    let shop = shop(FakeVolume::default(), 100);
+    let shop = shop(FakeBatchBook::default(), 100);
     let sales = shop.sell(5, true).await;
     assert!(sales.iter().flatten().all(|sale| sale.status == Status::Pending));
     assert_eq!(shop.begun(), 0);
@@ -210,20 +207,20 @@ async fn what_is_held_is_not_begun() {
 
 #[tokio::test]
 async fn what_many_at_once_cannot_enter_is_asked_about_alone_and_takes_no_place() {
-    let volume = FakeVolume {
+    let batch_book = FakeBatchBook {
         known: vec![0],
-        ..FakeVolume::default()
+        ..FakeBatchBook::default()
     };
-    let shop = shop(volume, 100);
+    let shop = shop(batch_book, 100);
     assert!(shop.sell(1, false).await.iter().all(Result::is_ok));
     assert_eq!((shop.book.len(), shop.begun()), (1, 0));
 }
 
 #[tokio::test]
 async fn one_payment_that_spoils_a_statement_takes_no_other_along() {
-    let shop = shop(FakeVolume::default(), 100);
+    let shop = shop(FakeBatchBook::default(), 100);
     for error in [refused(), BookError::Unsure("cut".to_owned())] {
-        *shop.volume.error.lock().unwrap() = Some(error);
+        *shop.batch_book.error.lock().unwrap() = Some(error);
         assert!(shop.sell(5, false).await.iter().all(Result::is_ok));
     }
     assert_eq!(
@@ -235,9 +232,9 @@ async fn one_payment_that_spoils_a_statement_takes_no_other_along() {
 
 #[tokio::test]
 async fn an_outage_is_everybodys_answer_and_nothing_is_asked_again() {
-    let shop = shop(FakeVolume::default(), 100);
+    let shop = shop(FakeBatchBook::default(), 100);
     let outage = BookError::Unavailable("away".to_owned());
-    *shop.volume.error.lock().unwrap() = Some(outage.clone());
+    *shop.batch_book.error.lock().unwrap() = Some(outage.clone());
     assert!(
         shop.sell(5, false)
             .await
@@ -249,43 +246,92 @@ async fn an_outage_is_everybodys_answer_and_nothing_is_asked_again() {
 
 #[tokio::test]
 async fn a_buyer_who_goes_away_does_not_keep_a_payment_from_being_sent() {
-    let volume = FakeVolume {
+    let batch_book = FakeBatchBook {
         permission: Some(Semaphore::new(0)),
-        ..FakeVolume::default()
+        ..FakeBatchBook::default()
     };
-    let shop = shop(volume, 100);
+    let shop = shop(batch_book, 100);
     let entry = entry(1);
-    let mut sale = shop.rush.sell(&entry, false, None);
+    let mut sale = shop.batching.sell(&entry, false, None);
     assert!((&mut sale).now_or_never().is_none());
-    while shop.rounds().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(|| !shop.rounds().is_empty()).await;
     drop(sale);
-    shop.volume.permission.as_ref().unwrap().add_permits(1);
-    while shop.begun() == 0 {
-        tokio::task::yield_now().await;
+    shop.batch_book.permission.as_ref().unwrap().add_permits(1);
+    until(|| shop.begun() == 1).await;
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let met = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), met).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_delivery_gets_its_own_answer() {
+    let shop = shop(FakeBatchBook::default(), 100);
+    let claims = (1..=9).map(|n| {
+        shop.batching
+            .claim(Uuid::from_u128(n), Duration::from_secs(9), true)
+    });
+    let tokens: Vec<_> = join_all(claims).await.into_iter().flatten().collect();
+    assert_eq!(tokens, (1..=9).map(Claimed::Ours).collect::<Vec<_>>());
+    let answer = answer();
+    let recorded = join_all((0..3).map(|token| shop.batching.answer(Uuid::nil(), token, &answer))).await;
+    assert_eq!(recorded, [Ok(false), Ok(true), Ok(false)]);
+    assert_eq!(shop.rounds(), [9, 3]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_spoils_a_statement_takes_no_other_along() {
+    let shop = shop(FakeBatchBook::default(), 100);
+    *shop.batch_book.error.lock().unwrap() = Some(refused());
+    let entries: Vec<Entry> = (0..3).map(entry).collect();
+    let sales = join_all(entries.iter().map(|entry| shop.batching.sell(entry, false, None))).await;
+    let ids: Vec<Uuid> = sales.into_iter().flatten().map(|sale| sale.id).collect();
+    let claims = ids
+        .iter()
+        .map(|id| shop.batching.claim(*id, Duration::from_secs(9), false));
+    let answer = answer();
+    for (id, claimed) in ids.iter().zip(join_all(claims).await) {
+        let Ok(Claimed::Ours(token)) = claimed else {
+            panic!("{claimed:?}")
+        };
+        assert_eq!(shop.batching.answer(*id, token, &answer).await, Ok(true));
     }
 }
 
 #[tokio::test]
-async fn each_delivery_gets_its_own_answer_and_one_that_cannot_be_stored_spoils_no_other() {
-    let shop = shop(FakeVolume::default(), 100);
-    let claims = (1..=9).map(|n| shop.rush.claim(Uuid::from_u128(n), Duration::from_secs(9), true));
-    let tokens: Vec<_> = join_all(claims).await.into_iter().flatten().collect();
-    assert_eq!(tokens, (1..=9).map(Claimed::Ours).collect::<Vec<_>>());
-    let answers: Vec<Answer> = [200, 599, 200].map(answer).into_iter().collect();
-    let recorded = join_all(
-        answers
-            .iter()
-            .map(|answer| shop.rush.answer(Uuid::nil(), 1, answer)),
-    )
-    .await;
-    assert_eq!(recorded, [Ok(true), Err(refused()), Ok(true)]);
+async fn a_large_answer_is_recorded_alone() {
+    let shop = shop(FakeBatchBook::default(), 100);
+    let sale = shop.book.sell(&entry(1), false, None).await.unwrap();
+    let claimed = shop.book.claim(sale.id, Duration::from_secs(9), false).await;
+    let Ok(Claimed::Ours(token)) = claimed else {
+        panic!("{claimed:?}")
+    };
+    let large = Answer {
+        body: Some(vec![0; 1_000_000]),
+        ..answer()
+    };
+    assert_eq!(shop.batching.answer(sale.id, token, &large).await, Ok(true));
+    assert!(shop.rounds().is_empty());
 }
 
-fn answer(status: u16) -> Answer {
+#[tokio::test]
+async fn a_text_that_the_database_cannot_hold_spoils_no_statement_of_others() {
+    let shop = shop(FakeBatchBook::default(), 100);
+    let mut odd = entry(1);
+    odd.payment["extensions"] = serde_json::json!([{ "note": "a\u{0}b" }]);
+    assert!(shop.batching.sell(&odd, false, None).await.is_ok());
+    assert!(shop.rounds().is_empty());
+    assert_eq!(shop.book.len(), 1, "it was asked about alone");
+}
+
+fn answer() -> Answer {
     Answer {
-        status,
+        status: 200,
         headers: Vec::new(),
         body: None,
         keep: Duration::ZERO,

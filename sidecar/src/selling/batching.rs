@@ -7,10 +7,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use insforge_protocol::x402::VouchedToken;
+use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::book::{Answer, Book, BookError, Claimed, Entered, Entry, Examined, How, Order, Sale, Volume};
+use super::book::{
+    Answer, BatchBook, Book, BookError, Claimed, DeliveryAnswer, DeliveryClaim, Entered, Entry, Examined,
+    How, NewSale, Sale,
+};
 use super::settler::{Begun, Seat, Settler};
 use crate::batch::{Batcher, Round, Size};
 use crate::tasks::TaskGroup;
@@ -20,49 +24,51 @@ const SALES: Size = Size {
     pieces: 100,
     rounds: 1,
 };
-/// Deliveries in one statement. Each answer may be a megabyte.
+/// Deliveries in one statement.
 const DELIVERIES: Size = Size {
     pieces: 50,
     rounds: 1,
 };
+/// Answers of more bytes are recorded alone.
+const LARGE: usize = 256 * 1024;
 /// The lease of payments that nobody here begins; it is not used.
 const NO_LEASE: Duration = Duration::from_secs(1);
 
 type Reply<'a, T> = BoxFuture<'a, Result<T, BookError>>;
 
 /// The ledger.
-pub struct Rush {
+pub struct BatchingBook {
     book: Arc<dyn Book>,
     sales: Batcher<Sales>,
     claims: Batcher<Claims>,
     answers: Batcher<Answers>,
 }
 
-impl Rush {
+impl BatchingBook {
     /// Over these two sides of one ledger. `settler`: the one of this process, if it has one. Statements run as
     /// tasks of the group.
     pub fn new(
         book: Arc<dyn Book>,
-        volume: Arc<dyn Volume>,
+        batch_book: Arc<dyn BatchBook>,
         settler: Option<Arc<dyn Settler>>,
         tasks: &TaskGroup,
     ) -> Self {
         let sales = Sales {
-            volume: volume.clone(),
+            batch_book: batch_book.clone(),
             settler,
         };
         Self {
             book,
             sales: Batcher::new(sales, SALES, tasks.clone()),
-            claims: Batcher::new(Claims(volume.clone()), DELIVERIES, tasks.clone()),
-            answers: Batcher::new(Answers(volume), DELIVERIES, tasks.clone()),
+            claims: Batcher::new(Claims(batch_book.clone()), DELIVERIES, tasks.clone()),
+            answers: Batcher::new(Answers(batch_book), DELIVERIES, tasks.clone()),
         }
     }
 
     /// Records a payment with others; `None`: it must be asked about alone.
     async fn enter(&self, entry: &Entry, how: How) -> Result<Option<Sale>, BookError> {
-        // Rare: a signature that only the facilitator could check.
-        if entry.verified {
+        // A signature that only the facilitator could check, or a text that the database cannot hold.
+        if entry.verified || has_nul(&entry.payment) {
             return Ok(None);
         }
         self.sales
@@ -72,13 +78,25 @@ impl Rush {
     }
 }
 
+/// Whether some text holds a NUL, for which the database would refuse the whole statement.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 fn stopping<T>() -> Result<T, BookError> {
     Err(BookError::Unsure("the sidecar is stopping".to_owned()))
 }
 
 /// Recording payments.
 struct Sales {
-    volume: Arc<dyn Volume>,
+    batch_book: Arc<dyn BatchBook>,
     settler: Option<Arc<dyn Settler>>,
 }
 
@@ -90,32 +108,30 @@ impl Sales {
             None => (Vec::new(), NO_LEASE),
         };
         let mut free = seats.len();
-        let orders: Vec<Order> = pieces
+        let sales: Vec<NewSale> = pieces
             .into_iter()
             .map(|(entry, how)| {
                 let begin = free > 0 && !how.is_held();
                 free -= usize::from(begin);
-                Order { entry, how, begin }
+                NewSale { entry, how, begin }
             })
             .collect();
         let at = Instant::now();
-        match self.volume.enter(&orders, lease).await {
-            Ok(entered) => orders
+        match self.batch_book.enter(&sales, lease).await {
+            Ok(entered) => sales
                 .into_iter()
                 .zip(entered)
-                .map(|(order, entered)| {
-                    Ok(entered.map(|entered| settle(order.entry, entered, &mut seats, at)))
-                })
+                .map(|(sale, entered)| Ok(entered.map(|entered| begin(sale.entry, entered, &mut seats, at))))
                 .collect(),
-            Err(error @ BookError::Unavailable(_)) => orders.iter().map(|_| Err(error.clone())).collect(),
+            Err(error @ BookError::Unavailable(_)) => sales.iter().map(|_| Err(error.clone())).collect(),
             // One payment may have spoilt it for all; and what is recorded is found.
-            Err(_) => orders.iter().map(|_| Ok(None)).collect(),
+            Err(_) => sales.iter().map(|_| Ok(None)).collect(),
         }
     }
 }
 
 /// Sends what was recorded to be sent. Its seat was there when it was asked for.
-fn settle(entry: Entry, entered: Entered, seats: &mut Vec<Box<dyn Seat>>, at: Instant) -> Sale {
+fn begin(entry: Entry, entered: Entered, seats: &mut Vec<Box<dyn Seat>>, at: Instant) -> Sale {
     if let Some(token) = entered.begun
         && let Some(seat) = seats.pop()
     {
@@ -141,52 +157,48 @@ impl Round for Sales {
 }
 
 /// Claiming deliveries.
-struct Claims(Arc<dyn Volume>);
+struct Claims(Arc<dyn BatchBook>);
+
+impl Claims {
+    async fn claim(&self, claims: &[DeliveryClaim]) -> Vec<Result<Claimed, BookError>> {
+        match self.0.claim_all(claims).await {
+            Ok(claimed) => claimed,
+            Err(error) => claims.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
 
 impl Round for Claims {
-    type Piece = (Uuid, Duration, bool);
+    type Piece = DeliveryClaim;
     type Answer = Result<Claimed, BookError>;
 
-    fn run(&self, claims: Vec<Self::Piece>) -> BoxFuture<'_, Vec<Self::Answer>> {
-        async move { each(self.0.claim_all(&claims).await, claims.len()) }.boxed()
+    fn run(&self, claims: Vec<DeliveryClaim>) -> BoxFuture<'_, Vec<Self::Answer>> {
+        async move { self.claim(&claims).await }.boxed()
     }
 }
 
 /// Recording answers.
-struct Answers(Arc<dyn Volume>);
+struct Answers(Arc<dyn BatchBook>);
+
+impl Answers {
+    async fn record(&self, answers: &[DeliveryAnswer]) -> Vec<Result<bool, BookError>> {
+        match self.0.answer_all(answers).await {
+            Ok(held) => held.into_iter().map(Ok).collect(),
+            Err(error) => answers.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+}
 
 impl Round for Answers {
-    type Piece = (Uuid, i64, Answer);
+    type Piece = DeliveryAnswer;
     type Answer = Result<bool, BookError>;
 
-    fn run(&self, answers: Vec<Self::Piece>) -> BoxFuture<'_, Vec<Self::Answer>> {
-        async move {
-            match self.0.answer_all(&answers).await {
-                Err(BookError::Refused { .. }) if answers.len() > 1 => {
-                    // One answer that cannot be stored must not take the others along.
-                    let mut alone = Vec::new();
-                    for one in &answers {
-                        let answered = self.0.answer_all(std::slice::from_ref(one)).await;
-                        alone.extend(each(answered, 1));
-                    }
-                    alone
-                }
-                answered => each(answered, answers.len()),
-            }
-        }
-        .boxed()
+    fn run(&self, answers: Vec<DeliveryAnswer>) -> BoxFuture<'_, Vec<Self::Answer>> {
+        async move { self.record(&answers).await }.boxed()
     }
 }
 
-/// What became of all, as the answer of each.
-fn each<T>(answers: Result<Vec<T>, BookError>, asked: usize) -> Vec<Result<T, BookError>> {
-    match answers {
-        Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(error) => (0..asked).map(|_| Err(error.clone())).collect(),
-    }
-}
-
-impl Book for Rush {
+impl Book for BatchingBook {
     fn submit<'a>(&'a self, entry: &'a Entry) -> Reply<'a, Sale> {
         async move {
             match self.enter(entry, How::Submit).await? {
@@ -220,9 +232,17 @@ impl Book for Rush {
     }
 
     fn claim(&self, id: Uuid, lease: Duration, settled_only: bool) -> Reply<'_, Claimed> {
+        let claim = DeliveryClaim {
+            id,
+            lease,
+            settled_only,
+        };
         async move {
-            let claimed = self.claims.ask((id, lease, settled_only)).await;
-            claimed.unwrap_or_else(stopping)
+            match self.claims.ask(claim).await.unwrap_or_else(stopping) {
+                // It may be another's fault.
+                Err(BookError::Refused { .. }) => self.book.claim(id, lease, settled_only).await,
+                claimed => claimed,
+            }
         }
         .boxed()
     }
@@ -233,8 +253,18 @@ impl Book for Rush {
 
     fn answer<'a>(&'a self, id: Uuid, token: i64, answer: &'a Answer) -> Reply<'a, bool> {
         async move {
-            let answered = self.answers.ask((id, token, answer.clone())).await;
-            answered.unwrap_or_else(stopping)
+            if answer.body.as_ref().is_some_and(|body| body.len() > LARGE) {
+                return self.book.answer(id, token, answer).await;
+            }
+            let recorded = DeliveryAnswer {
+                id,
+                token,
+                answer: answer.clone(),
+            };
+            match self.answers.ask(recorded).await.unwrap_or_else(stopping) {
+                Err(BookError::Refused { .. }) => self.book.answer(id, token, answer).await,
+                answered => answered,
+            }
         }
         .boxed()
     }

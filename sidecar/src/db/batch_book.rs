@@ -8,14 +8,17 @@ use insforge_protocol::ledger::Status;
 use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::Row;
-use tokio_postgres::types::{Json, Type};
+use tokio_postgres::types::{Json, ToSql, Type};
 use uuid::Uuid;
 
 use super::book::odd;
 use super::rows::get;
 use super::{DbError, PgBook, sql};
-use crate::selling::{Answer, BookError, Claimed, Delivery, Entered, How, Kept, Order, Sale, Volume};
+use crate::selling::{
+    BatchBook, BookError, Claimed, Delivery, DeliveryAnswer, DeliveryClaim, Entered, How, Kept, NewSale, Sale,
+};
 
+type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 type Reply<'a, T> = BoxFuture<'a, Result<T, BookError>>;
 
 /// A payment as `x402.sell_many` takes it.
@@ -39,9 +42,9 @@ impl fmt::Debug for Written<'_> {
 }
 
 impl<'a> Written<'a> {
-    fn of(order: &'a Order) -> Self {
-        let entry = &order.entry;
-        let max_unsettled = match order.how {
+    fn of(sale: &'a NewSale) -> Self {
+        let entry = &sale.entry;
+        let max_unsettled = match sale.how {
             How::Submit => None,
             How::Sell { max_unsettled, .. } => max_unsettled.map(|n| n.min(i32::MAX.unsigned_abs())),
         };
@@ -51,97 +54,113 @@ impl<'a> Written<'a> {
             resource: &entry.resource,
             method: entry.method.as_deref(),
             body_sha256: entry.body_sha256.as_deref(),
-            deliver: order.how != How::Submit,
-            hold: order.how.is_held(),
+            deliver: sale.how != How::Submit,
+            hold: sale.how.is_held(),
             max_unsettled,
-            begin: order.begin,
+            begin: sale.begin,
         }
     }
 }
 
-impl Volume for PgBook {
-    fn enter<'a>(&'a self, orders: &'a [Order], lease: Duration) -> Reply<'a, Vec<Option<Entered>>> {
+impl BatchBook for PgBook {
+    fn enter<'a>(&'a self, sales: &'a [NewSale], lease: Duration) -> Reply<'a, Vec<Option<Entered>>> {
         async move {
-            let written: Vec<_> = orders.iter().map(Written::of).collect();
+            let written = Json(sales.iter().map(Written::of).collect::<Vec<_>>());
             // Only an intent must be on disk before anything else happens.
-            let begins = orders.iter().any(|order| order.begin);
+            let begins = sales.iter().any(|sale| sale.begin);
             let statement = if begins {
                 sql::SELL_MANY
             } else {
                 sql::SELL_MANY_SOON
             };
-            let rows = self
-                .pool
-                .query(
-                    statement,
-                    &[
-                        (&Json(written), Type::JSONB),
-                        (&self.worker, Type::TEXT),
-                        (&lease.as_secs_f64(), Type::FLOAT8),
-                    ],
-                )
-                .await?;
-            let mut entered: Vec<Option<Entered>> = orders.iter().map(|_| None).collect();
-            place(&rows, &mut entered, |row| {
-                Ok(Some(entered_of(row, orders.get(index(row)?))?))
-            })?;
+            let seconds = lease.as_secs_f64();
+            let params: [Param<'_>; 3] = [
+                (&written, Type::JSONB),
+                (&self.worker, Type::TEXT),
+                (&seconds, Type::FLOAT8),
+            ];
+            let rows = self.batch(statement, &params).await?;
+            let mut entered: Vec<Option<Entered>> = sales.iter().map(|_| None).collect();
+            let read = |row: &Row| Ok(Some(entered_of(row, sales.get(index(row)?))?));
+            // The rows are committed: what cannot be read here is found by whoever asks about it alone.
+            place(&rows, &mut entered, read).map_err(|error| BookError::Unsure(error.to_string()))?;
             Ok(entered)
         }
         .boxed()
     }
 
-    fn claim_all<'a>(&'a self, claims: &'a [(Uuid, Duration, bool)]) -> Reply<'a, Vec<Claimed>> {
+    fn claim_all<'a>(&'a self, claims: &'a [DeliveryClaim]) -> Reply<'a, Vec<Result<Claimed, BookError>>> {
         async move {
-            let ids: Vec<Uuid> = claims.iter().map(|(id, ..)| *id).collect();
-            let leases: Vec<f64> = claims.iter().map(|(_, lease, _)| lease.as_secs_f64()).collect();
-            let settled_only: Vec<bool> = claims.iter().map(|(.., settled_only)| *settled_only).collect();
-            let rows = self
-                .pool
-                .query(
-                    sql::CLAIM_DELIVERIES,
-                    &[
-                        (&ids, Type::UUID_ARRAY),
-                        (&self.worker, Type::TEXT),
-                        (&leases, Type::FLOAT8_ARRAY),
-                        (&settled_only, Type::BOOL_ARRAY),
-                    ],
-                )
-                .await?;
-            all(&rows, claims.len(), claimed)
+            let ids: Vec<Uuid> = claims.iter().map(|claim| claim.id).collect();
+            let leases: Vec<f64> = claims.iter().map(|claim| claim.lease.as_secs_f64()).collect();
+            let settled_only: Vec<bool> = claims.iter().map(|claim| claim.settled_only).collect();
+            let params: [Param<'_>; 4] = [
+                (&ids, Type::UUID_ARRAY),
+                (&self.worker, Type::TEXT),
+                (&leases, Type::FLOAT8_ARRAY),
+                (&settled_only, Type::BOOL_ARRAY),
+            ];
+            let rows = self.batch(sql::CLAIM_DELIVERIES, &params).await?;
+            // A row that is missing or odd is that claim's own affair: the others are committed.
+            let missing = || Err(odd(&"a delivery is not there").into());
+            let mut claimed: Vec<_> = claims.iter().map(|_| missing()).collect();
+            place(&rows, &mut claimed, |row| {
+                Ok(read_claim(row).map_err(BookError::from))
+            })?;
+            Ok(claimed)
         }
         .boxed()
     }
 
-    fn answer_all<'a>(&'a self, answers: &'a [(Uuid, i64, Answer)]) -> Reply<'a, Vec<bool>> {
+    fn answer_all<'a>(&'a self, answers: &'a [DeliveryAnswer]) -> Reply<'a, Vec<bool>> {
         async move {
-            let ids: Vec<Uuid> = answers.iter().map(|(id, ..)| *id).collect();
-            let tokens: Vec<i64> = answers.iter().map(|(_, token, _)| *token).collect();
-            let of = || answers.iter().map(|(.., answer)| answer);
+            let ids: Vec<Uuid> = answers.iter().map(|one| one.id).collect();
+            let tokens: Vec<i64> = answers.iter().map(|one| one.token).collect();
+            let of = || answers.iter().map(|one| &one.answer);
             let statuses: Vec<i32> = of().map(|answer| i32::from(answer.status)).collect();
             let headers: Vec<_> = of().map(|answer| Json(&answer.headers)).collect();
             let bodies: Vec<_> = of().map(|answer| answer.body.as_deref()).collect();
             let keep: Vec<f64> = of().map(|answer| answer.keep.as_secs_f64()).collect();
             let delivered: Vec<bool> = of().map(|answer| answer.delivered).collect();
-            let rows = self
-                .pool
-                .query(
-                    sql::ANSWER_DELIVERIES,
-                    &[
-                        (&ids, Type::UUID_ARRAY),
-                        (&tokens, Type::INT8_ARRAY),
-                        (&statuses, Type::INT4_ARRAY),
-                        (&headers, Type::JSONB_ARRAY),
-                        (&bodies, Type::BYTEA_ARRAY),
-                        (&keep, Type::FLOAT8_ARRAY),
-                        (&delivered, Type::BOOL_ARRAY),
-                    ],
-                )
-                .await?;
-            let held = rows.iter().map(|row| get(row, "token"));
-            let held = held.collect::<Result<HashSet<i64>, DbError>>()?;
-            Ok(tokens.iter().map(|token| held.contains(token)).collect())
+            let params: [Param<'_>; 7] = [
+                (&ids, Type::UUID_ARRAY),
+                (&tokens, Type::INT8_ARRAY),
+                (&statuses, Type::INT4_ARRAY),
+                (&headers, Type::JSONB_ARRAY),
+                (&bodies, Type::BYTEA_ARRAY),
+                (&keep, Type::FLOAT8_ARRAY),
+                (&delivered, Type::BOOL_ARRAY),
+            ];
+            let rows = self.batch(sql::ANSWER_DELIVERIES, &params).await?;
+            let held = rows
+                .iter()
+                .map(|row| Ok((get(row, "payment_id")?, get(row, "token")?)));
+            let held = held.collect::<Result<HashSet<(Uuid, i64)>, DbError>>()?;
+            Ok(ids
+                .into_iter()
+                .zip(tokens)
+                .map(|one| held.contains(&one))
+                .collect())
         }
         .boxed()
+    }
+}
+
+impl PgBook {
+    /// One statement for many. What the server refuses was rolled back, whatever the reason: one of many may be at
+    /// fault.
+    async fn batch(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, BookError> {
+        self.pool
+            .query(sql, params)
+            .await
+            .map_err(|error| match (BookError::from(error.clone()), error) {
+                (BookError::Unavailable(_), DbError::Server { code, message }) => BookError::Refused {
+                    sqlstate: code,
+                    reason: "unexpected_settle_error".to_owned(),
+                    message,
+                },
+                (known, _) => known,
+            })
     }
 }
 
@@ -166,23 +185,11 @@ fn place<T>(
     Ok(())
 }
 
-/// One value for each that was asked for.
-fn all<T>(
-    rows: &[Row],
-    asked: usize,
-    read: impl Fn(&Row) -> Result<T, DbError>,
-) -> Result<Vec<T>, BookError> {
-    let mut places: Vec<Option<T>> = (0..asked).map(|_| None).collect();
-    place(rows, &mut places, |row| Ok(Some(read(row)?)))?;
-    let places: Option<Vec<T>> = places.into_iter().collect();
-    Ok(places.ok_or_else(|| odd(&"a delivery is not there"))?)
-}
-
-fn entered_of(row: &Row, order: Option<&Order>) -> Result<Entered, DbError> {
+fn entered_of(row: &Row, sale: Option<&NewSale>) -> Result<Entered, DbError> {
     let network: String = get(row, "network")?;
     let begun: Option<i64> = get(row, "lease_token")?;
     let at: i64 = get(row, "entered_unix")?;
-    let delivered_here = order.is_some_and(|order| order.how != How::Submit);
+    let delivered_here = sale.is_some_and(|sale| sale.how != How::Submit);
     Ok(Entered {
         sale: Sale {
             id: get(row, "id")?,
@@ -206,7 +213,7 @@ fn entered_of(row: &Row, order: Option<&Order>) -> Result<Entered, DbError> {
     })
 }
 
-fn claimed(row: &Row) -> Result<Claimed, DbError> {
+fn read_claim(row: &Row) -> Result<Claimed, DbError> {
     let token: Option<i64> = get(row, "token")?;
     if let Some(token) = token {
         return Ok(Claimed::Ours(token));
