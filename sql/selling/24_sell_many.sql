@@ -40,12 +40,13 @@ NULL. Execute: owner.';
 
 -- Payers who would have too many open payments, of those whose payments these are.
 CREATE FUNCTION x402._over_limit(arrivals x402.arrival[]) RETURNS text[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $fn$
-  SELECT array_agg(b.payer) FROM (
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $fn$
+BEGIN
+  RETURN (SELECT array_agg(b.payer) FROM (
     SELECT (a.judged).payer, min((a.entry).max_unsettled) AS most, count(*) AS wanted
     FROM unnest(arrivals) a WHERE (a.entry).deliver AND (a.entry).max_unsettled IS NOT NULL GROUP BY 1) b
-  WHERE b.wanted + (SELECT count(*) FROM x402.deliveries d WHERE d.payer = b.payer AND d.unsettled) > b.most
-$fn$;
+  WHERE b.wanted + (SELECT count(*) FROM x402.deliveries d WHERE d.payer = b.payer AND d.unsettled) > b.most);
+END $fn$;
 COMMENT ON FUNCTION x402._over_limit(x402.arrival[]) IS
 'Payers who would have too many open payments with these. STABLE, PARALLEL UNSAFE. NULL: NULL. Execute: owner.';
 
