@@ -36,7 +36,9 @@ async fn cycle(sandbox: &Sandbox, table: &str) -> Result<Vec<(&'static str, i64)
         json!(begun)
     );
     reads.push(("sell_many with intents", read(sandbox, table, &sell).await?));
-    client.batch_execute("DELETE FROM x402.queue WHERE status = 'settling'").await?;
+    client
+        .batch_execute("DELETE FROM x402.queue WHERE status = 'settling'")
+        .await?;
     let claim = "CREATE TEMP TABLE held ON COMMIT PRESERVE ROWS AS
         SELECT id, lease_token, NULL::bigint AS token FROM x402.claim('worker', 10, '1 min')";
     reads.push(("claim", read(sandbox, table, claim).await?));

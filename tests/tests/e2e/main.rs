@@ -65,6 +65,7 @@ mod selling_answers;
 mod selling_facilitator;
 mod selling_forging;
 mod selling_gateway;
+mod selling_killed;
 mod selling_limits;
 mod selling_raw;
 mod selling_smuggling;
