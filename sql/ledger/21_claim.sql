@@ -4,15 +4,16 @@
 -- Claims up to `batch` due payments whose lease is free, nearest validBefore first. A payment found
 -- `settling` lost its worker after the intent: what became of the call is unknown.
 -- It is planned once: planning takes several times as long as claiming one payment. The plan must then be one
--- that suits a long queue too, also where a session meets the queue empty: each row found by its key, one after
--- the other.
+-- that suits a long queue too, also where a session meets the queue empty: the nearest expiry by its index and not by
+-- sorting, each row by its key, one after the other.
 CREATE FUNCTION x402.claim(worker text, batch integer, lease interval, statuses text[] DEFAULT '{pending}')
 RETURNS TABLE (id uuid, lease_token bigint, status text, attempt integer, uncertain boolean, network text,
   asset text, payer text, pay_to text, value text, nonce text, scheme text, valid_after text,
   valid_before text, tx_hash text, payment jsonb, requirements jsonb, now_unix bigint,
   created_unix bigint, since_unix bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $fn$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $fn$
 #variable_conflict use_column
 DECLARE
   started timestamptz := clock_timestamp();
@@ -35,9 +36,9 @@ BEGIN
         uncertain = q.uncertain OR q.status = 'settling',
         status = CASE q.status WHEN 'settling' THEN 'unknown' ELSE q.status END
     WHERE q.payment_id = ANY (ARRAY(SELECT due.payment_id FROM due))
-    RETURNING q.payment_id
+    RETURNING q.payment_id, q.valid_before
   )
-  SELECT array_agg(payment_id) INTO claimed FROM leased;
+  SELECT array_agg(payment_id ORDER BY valid_before) INTO claimed FROM leased;
   IF 'settling' = ANY (statuses) THEN
     PERFORM x402._move_interrupted(claimed);
   END IF;
@@ -46,11 +47,12 @@ BEGIN
     p.value::text, p.nonce, p.scheme, a.valid_after::text, a.valid_before::text, p.tx_hash, a.payment,
     a.requirements, now_s, floor(extract(epoch FROM p.created_at))::bigint,
     (SELECT floor(extract(epoch FROM e.at))::bigint FROM x402.events e WHERE e.payment_id = p.id ORDER BY e.id DESC LIMIT 1)
-  FROM x402.queue q
-  JOIN @extschema@.x402_payments p ON p.id = q.payment_id
-  JOIN x402.authorizations a ON a.payment_id = q.payment_id
+  FROM unnest(claimed) WITH ORDINALITY AS c (id, n)
+  JOIN x402.queue q ON q.payment_id = c.id
+  JOIN @extschema@.x402_payments p ON p.id = c.id
+  JOIN x402.authorizations a ON a.payment_id = c.id
   WHERE q.payment_id = ANY (claimed)
-  ORDER BY q.valid_before;
+  ORDER BY c.n;
 END $fn$;
 
 COMMENT ON FUNCTION x402.claim(text, integer, interval, text[]) IS

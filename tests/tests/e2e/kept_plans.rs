@@ -64,15 +64,17 @@ async fn cycle(sandbox: &Sandbox, table: &str) -> Result<Vec<(&'static str, i64)
 /// Rows of the table that a statement reads.
 async fn read(sandbox: &Sandbox, table: &str, statement: &str) -> Result<i64> {
     let client = &sandbox.client;
-    client.batch_execute("BEGIN").await?;
-    client.batch_execute(statement).await?;
     let counted = format!(
         "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_all_tables
          WHERE relid = '{table}'::regclass"
     );
-    let rows: i64 = client.query_one(&counted, &[]).await?.get(0);
+    client.batch_execute("BEGIN").await?;
+    // What earlier statements read may not have been reported yet.
+    let before: i64 = client.query_one(&counted, &[]).await?.get(0);
+    client.batch_execute(statement).await?;
+    let after: i64 = client.query_one(&counted, &[]).await?.get(0);
     client.batch_execute("COMMIT").await?;
-    Ok(rows)
+    Ok(after - before)
 }
 
 #[tokio::test]

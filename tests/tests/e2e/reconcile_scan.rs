@@ -182,6 +182,13 @@ async fn nothing_is_settled_in_a_token_whose_domain_changed() -> Result<()> {
         Ok((count == 1.0).then_some(()))
     };
     wait_until(SOON, "the mismatch", found).await?;
+    // One that was judged before may still be on its way.
+    let rests = || async {
+        let sql = "SELECT status = 'pending' AND lease_token IS NULL FROM x402.queue";
+        let row = scene.watch.client().query_one(sql, &[]).await?;
+        Ok(row.get::<_, bool>(0).then_some(()))
+    };
+    wait_until(SOON, "the payment rests", rests).await?;
     let calls = scene.standin.calls().of("settle").len();
     scene.standin.clear_faults();
     sidecar.ready(SOON).await?;
