@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use insforge_sidecar::cli::Cli;
 
-/// A payment takes a quarter less processor time with it than with the allocator of glibc.
+/// A busy gateway spent a quarter of its processor time in the allocator of glibc.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
