@@ -1,5 +1,5 @@
-//! SQL: whether texts are spelt as the ledger keeps them. Asked at every write, where regular expressions took an eighth
-//! of the server's time.
+//! SQL: whether texts are spelt as the ledger keeps them. Asked at every write, where regular expressions take
+//! many times as long.
 
 use insforge_protocol::ledger::{Identity, is_bytes32};
 use pgrx::prelude::*;

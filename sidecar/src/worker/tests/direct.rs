@@ -9,19 +9,24 @@ use crate::selling::{Begun, Settler as _};
 use crate::settle::fixture;
 use crate::worker::Direct;
 
-/// Sells the payment `n` and sends it at once.
-fn sell(settler: &Settler, n: u128) {
-    let seat = Direct(settler.core.clone()).seats(1).pop().unwrap();
-    let (id, token) = settler.ledger.add_begun(n);
+/// A payment that was just sold with its intent.
+fn sold(settler: &Settler) -> Begun {
+    let (id, token) = settler.ledger.add_begun(1);
     let claim = fixture::claim();
-    seat.begin(Begun {
+    Begun {
         id,
         token,
         payment: claim.payment,
         requirements: claim.requirements,
         at_unix: fixture::NOW,
         at: Instant::now(),
-    });
+    }
+}
+
+/// Sells a payment and sends it at once.
+fn sell(settler: &Settler) {
+    let seat = Direct(settler.core.clone()).seats(1).pop().unwrap();
+    seat.begin(sold(settler));
 }
 
 fn seats(settler: &Settler, most: usize) -> usize {
@@ -35,7 +40,7 @@ fn idle(limits: Limits) -> Settler {
 #[tokio::test(start_paused = true)]
 async fn a_payment_that_began_with_its_sale_is_sent_once_and_neither_claimed_nor_begun_again() {
     let settler = idle(WIDE);
-    sell(&settler, 1);
+    sell(&settler);
     settler.all_settled().await;
     assert_eq!(settler.facilitator.called(), 1);
     assert_eq!(settler.ledger.count("begin"), 0);
@@ -49,7 +54,7 @@ async fn a_payment_that_began_with_its_sale_is_sent_once_and_neither_claimed_nor
 async fn its_lease_is_prolonged_for_as_long_as_its_call_takes() {
     let settler = idle(WIDE);
     *settler.facilitator.latency.lock().unwrap() = 60 * SECOND;
-    sell(&settler, 1);
+    sell(&settler);
     tokio::time::sleep(50 * SECOND).await;
     assert!(settler.ledger.count("extend") > 5);
     settler.all_settled().await;
@@ -89,19 +94,11 @@ async fn there_is_no_seat_while_payments_have_to_wait() {
 async fn one_whose_lease_ran_out_before_it_could_be_sent_is_not_sent() {
     let settler = idle(WIDE);
     let seat = Direct(settler.core.clone()).seats(1).pop().unwrap();
-    let (id, token) = settler.ledger.add_begun(1);
-    let claim = fixture::claim();
-    let at = Instant::now();
+    let begun = sold(&settler);
+    let id = begun.id;
     tokio::time::advance(9 * SECOND).await;
     settler.ledger.take_over(id);
-    seat.begin(Begun {
-        id,
-        token,
-        payment: claim.payment,
-        requirements: claim.requirements,
-        at_unix: fixture::NOW,
-        at,
-    });
+    seat.begin(begun);
     tokio::time::sleep(SECOND).await;
     assert_eq!(settler.facilitator.called(), 0);
     let books = settler.ledger.books();

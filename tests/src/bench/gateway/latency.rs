@@ -114,5 +114,5 @@ fn describe(report: &mut Report, [direct, unpaid]: [Found; 2], [fast, slow]: [Bo
     table.row("paid, 0 ms facilitator", [quick.into()]);
     table.row("paid, 50 ms facilitator", [long.into()]);
     report.table(table);
-    report.note("Settle call: the facilitator asked by the same client. A paid request is that, the endpoint's answer, and all that the gateway and the ledger do, with intent and outcome on disk.");
+    report.note("Settle call: the facilitator asked by the same client. A paid request is that, the endpoint's answer, and all that the gateway and the ledger do, where the commits of intent and outcome are durable.");
 }
