@@ -10,6 +10,7 @@ pub mod http;
 pub mod interop;
 pub mod issuer;
 pub mod ledger;
+pub mod port;
 pub mod process;
 pub mod proxy;
 pub mod sidecar;

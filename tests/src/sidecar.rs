@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::http;
+use crate::port::free_address;
 use crate::process::{Log, Process, Signal};
 use crate::standin::StandIn;
 use crate::wait::wait_until;
@@ -32,7 +33,7 @@ impl Plan {
     /// # Errors
     /// No port is free.
     pub fn new(database_url: &str) -> Result<Plan> {
-        let health = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let health = free_address()?;
         let plan = Plan {
             environment: BTreeMap::new(),
             health,

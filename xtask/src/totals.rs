@@ -1,14 +1,19 @@
-//! The test runners' own totals, collected while they run and said again at the end.
+//! The test runners' own totals, collected while they run and said again at the end, after what failing tests said.
 
 use std::process::Command;
 use std::time::Instant;
 
 use crate::shell::{Problem, run_watched};
 
+/// How much of a failing test's output is said again: its message, not all that it wrote.
+const SAID_AGAIN: usize = 20;
+
 /// What has run so far.
 #[derive(Default)]
 pub(crate) struct Totals {
     lines: Vec<String>,
+    failures: Vec<Vec<String>>,
+    within_failure: bool,
     passed: u64,
     failed: u64,
     problems: Vec<Problem>,
@@ -22,12 +27,30 @@ impl Totals {
     /// None today; the signature lets callers chain.
     pub(crate) fn run(&mut self, kind: &str, command: Command) -> Result<(), Problem> {
         let started = Instant::now();
-        let outcome = run_watched(command, |line| self.see(kind, line));
+        let outcome = run_watched(command, |line| {
+            self.hear(line);
+            self.see(kind, line);
+        });
         println!("-- {kind}: {} s", started.elapsed().as_secs());
         if let Err(problem) = outcome {
             self.problems.push(problem);
         }
         Ok(())
+    }
+
+    /// Keeps the beginning of what a failing test wrote: from `---- its name stdout ----` to the next heading.
+    fn hear(&mut self, line: &str) {
+        let heading = line.starts_with("---- ") && line.ends_with(" stdout ----");
+        if heading {
+            self.failures.push(Vec::new());
+        }
+        self.within_failure = heading || (self.within_failure && line.trim() != "failures:");
+        let Some(failure) = self.failures.last_mut().filter(|_| self.within_failure) else {
+            return;
+        };
+        if failure.len() < SAID_AGAIN {
+            failure.push(line.to_owned());
+        }
     }
 
     fn see(&mut self, kind: &str, line: &str) {
@@ -49,6 +72,9 @@ impl Totals {
     /// # Errors
     /// Something failed.
     pub(crate) fn finish(self) -> Result<(), Problem> {
+        for line in self.failures.iter().flatten() {
+            println!("{line}");
+        }
         println!();
         for line in &self.lines {
             println!("{line}");
@@ -72,6 +98,23 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_failing_test_said_is_kept_without_the_rest() {
+        let mut totals = Totals::default();
+        let written = "test a::b ... FAILED\n\nfailures:\n\n---- a::b stdout ----\nError: no port\n\nCaused by:\n    gone\n\n\nfailures:\n    a::b\n\ntest result: FAILED.";
+        written.lines().for_each(|line| totals.hear(line));
+        let said: Vec<&str> = totals.failures.iter().flatten().map(String::as_str).collect();
+        assert_eq!(said[..2], ["---- a::b stdout ----", "Error: no port"]);
+        assert!(
+            said.contains(&"    gone") && !said.contains(&"    a::b"),
+            "{said:?}"
+        );
+        for line in ["---- c stdout ----"].into_iter().chain([""; 100]) {
+            totals.hear(line);
+        }
+        assert_eq!(totals.failures[1].len(), SAID_AGAIN);
+    }
 
     #[test]
     fn the_totals_of_a_runner_are_added_up() {

@@ -1,5 +1,4 @@
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -8,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::install::Installation;
 use super::options::{Options, SMALL_DISK};
+use crate::port::free_address;
 
 /// Folder of the clusters. Not `TMPDIR`: a socket's path must stay below 108 bytes, and the
 /// unprivileged user must be able to reach it.
@@ -43,7 +43,7 @@ impl Server {
         let installation = Installation::find()?;
         let mut last = None;
         for _ in 0..PORT_ATTEMPTS {
-            let port = free_port()?;
+            let port = free_address()?.port();
             match Supervisor::start(&installation, port, options) {
                 Ok((supervisor, dir)) => {
                     return Ok(Server {
@@ -181,9 +181,4 @@ fn unprivileged_shell(cwd: &Path, small_disk: Option<u32>) -> Result<Command> {
 fn is_root() -> Result<bool> {
     let out = Command::new("id").arg("-u").output().context("`id -u` not run")?;
     Ok(out.stdout.trim_ascii() == b"0")
-}
-
-fn free_port() -> Result<u16> {
-    let probe = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
-    Ok(probe.local_addr()?.port())
 }

@@ -1,4 +1,3 @@
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -7,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tokio_postgres::{Client, NoTls};
 
 use super::server::Server;
+use crate::port::free_address;
 use crate::process::Process;
 use crate::wait::wait_until;
 
@@ -27,7 +27,7 @@ impl Standby {
     /// # Errors
     /// The copy fails, or the standby does not answer.
     pub async fn of(primary: &Server) -> Result<Standby> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_address()?.port();
         let data = primary.dir.join("standby");
         let mut backup = unprivileged(primary.installation.program("pg_basebackup"))?;
         backup.args([

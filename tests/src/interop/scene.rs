@@ -1,6 +1,6 @@
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
@@ -13,6 +13,7 @@ use super::chain::{Chain, credentials};
 use super::parties::Money;
 use super::tools::Tools;
 use crate::cluster::{Database, Template};
+use crate::port::free_address;
 use crate::sidecar::{Plan, Sidecar};
 
 /// Who is paid.
@@ -146,9 +147,4 @@ impl Drop for Scene {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-fn free_address() -> Result<SocketAddr> {
-    let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
-    Ok(listener.local_addr()?)
 }

@@ -8,6 +8,7 @@ use insforge_protocol::jwt::{Profile, Verified, verify};
 use insforge_tests::cluster::Template;
 use insforge_tests::http::client;
 use insforge_tests::issuer::{KeyServer, SigningKey, now};
+use insforge_tests::port::free_address;
 use insforge_tests::sidecar::{Plan, Sidecar};
 use insforge_tests::wait::wait_until;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use crate::pages_node;
 use crate::pages_support::{Folder, blocks, check_settings, root, texts};
 use crate::rls_support::{Sandbox, quote};
 use crate::scene::SOON;
-use crate::tokens_support::{SECRET, free_address, seen};
+use crate::tokens_support::{SECRET, seen};
 
 const COMMON: &str = include_str!("../../../docs/providers/README.md");
 const WITHOUT: &str = include_str!("../../../docs/providers/without-exchange.md");

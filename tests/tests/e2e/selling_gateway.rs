@@ -340,7 +340,7 @@ async fn a_database_that_is_away_costs_a_buyer_nothing_but_time() -> Result<()> 
     let scene = Scene::new().await?;
     let endpoint = Endpoint::start().await?;
     let plan = insforge_tests::sidecar::Plan::settling("postgres://nobody@127.0.0.1:9/x", &scene.standin)?;
-    let address = crate::selling_support::free_port()?;
+    let address = insforge_tests::port::free_address()?;
     let route = json!([{ "path": "/*", "price": "0.01", "pay_to": crate::selling_support::SELLER,
         "upstream": format!("http://{}", endpoint.address) }]);
     let sidecar = plan

@@ -1,6 +1,6 @@
 //! A shop: an endpoint that counts its calls, and sidecars that sell it.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use insforge_protocol::x402::header;
 use insforge_tests::buyer::{Form, Signed};
 use insforge_tests::http;
+use insforge_tests::port::free_address;
 use insforge_tests::sidecar::{Plan, Sidecar};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -63,10 +64,6 @@ impl Drop for Endpoint {
     }
 }
 
-pub(crate) fn free_port() -> Result<SocketAddr> {
-    Ok(StdListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
 /// A sidecar that sells.
 pub(crate) struct Shop {
     pub(crate) address: SocketAddr,
@@ -107,7 +104,7 @@ pub(crate) async fn gateway(plan: Plan, endpoint: &Endpoint, route: &Value) -> R
 
 /// Starts a sidecar with a gateway that has these routes.
 pub(crate) async fn gateway_of(plan: Plan, routes: &Value) -> Result<Shop> {
-    let address = free_port()?;
+    let address = free_address()?;
     let plan = plan.set("INSFORGE_SIDECAR_GATEWAY_LISTEN", &address.to_string());
     let sidecar = plan
         .set("INSFORGE_SIDECAR_GATEWAY_ROUTES", &routes.to_string())
@@ -118,7 +115,7 @@ pub(crate) async fn gateway_of(plan: Plan, routes: &Value) -> Result<Shop> {
 
 /// Starts a sidecar with the facilitator API.
 pub(crate) async fn facilitator(plan: Plan) -> Result<Shop> {
-    let address = free_port()?;
+    let address = free_address()?;
     let plan = plan
         .set("INSFORGE_SIDECAR_FACILITATOR_LISTEN", &address.to_string())
         .set("INSFORGE_SIDECAR_FACILITATOR_PAYEES", SELLER)

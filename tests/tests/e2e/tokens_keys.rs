@@ -71,7 +71,7 @@ async fn a_thousand_tokens_with_made_up_keys_are_at_most_one_fetch() -> Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_down_at_the_start_is_found_when_it_comes_up() -> Result<()> {
     let desk = Desk::better_auth().await?;
-    let address = crate::tokens_support::free_address()?;
+    let address = insforge_tests::port::free_address()?;
     let settings = json!({"preset": "better-auth", "iss": crate::tokens_support::ISSUER,
         "aud": crate::tokens_support::ISSUER, "jwks_uri": format!("http://{address}/jwks")});
     let desk = desk.configure(settings);

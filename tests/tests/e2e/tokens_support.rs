@@ -1,7 +1,7 @@
 //! What the tests of the token exchange share: a provider, a sidecar that trusts it, and a caller who does
 //! what InsForge's gateway does with a minted token.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -9,6 +9,7 @@ use insforge_protocol::jwt::{Profile, Verified, verify};
 use insforge_tests::cluster::Template;
 use insforge_tests::http::client;
 use insforge_tests::issuer::{KeyServer, SigningKey, now};
+use insforge_tests::port::free_address;
 use insforge_tests::sidecar::{Plan, Sidecar};
 use insforge_tests::wait::wait_until;
 use serde_json::{Value, json};
@@ -197,10 +198,6 @@ pub(crate) async fn seen(sandbox: &Sandbox, minted: &Verified, sql: &str) -> Res
         .into_iter()
         .filter_map(|row| row.into_iter().next())
         .collect())
-}
-
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// For what takes as long as a setting says.

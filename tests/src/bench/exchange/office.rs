@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +10,7 @@ use crate::bench::fixture::Fixture;
 use crate::bench::node::Node;
 use crate::cluster::{Database, Template};
 use crate::issuer::{KeyServer, SigningKey};
+use crate::port::free_address;
 use crate::sidecar::{Plan, Sidecar};
 use crate::wait::wait_until;
 
@@ -44,7 +45,7 @@ impl Office {
         let key = SigningKey::new("RS256", "NjVBRjY5MDlCMUIwNzU4RTA2QzZFMDQ4QzQ2MDAyQjVDNjk1RTM2Qg")?;
         provider.publish(JWKS_PATH, &[&key])?;
         let database = fixture.database(Template::Extension).await?;
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let address = free_address()?;
         let providers = json!({"acme": {
             "preset": "auth0", "iss": ISSUER, "aud": AUDIENCE, "jwks_uri": provider.url(JWKS_PATH),
         }});

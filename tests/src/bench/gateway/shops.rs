@@ -10,6 +10,7 @@ use crate::bench::facilitator::Facilitator;
 use crate::bench::node::Node;
 use crate::bench::wire::next_message;
 use crate::cluster::Database;
+use crate::port::free_address;
 use crate::sidecar::{Plan, Sidecar};
 use crate::standin::Credentials;
 
@@ -62,7 +63,7 @@ pub(super) async fn gateway(
     in_flight: usize,
 ) -> Result<(Sidecar, SocketAddr)> {
     let known = Credentials::default();
-    let address = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let address = free_address()?;
     let seconds = requirements["maxTimeoutSeconds"].as_u64().context("seconds")?;
     let route = json!([{ "path": "/report", "upstream": format!("http://{}", upstream.address),
         "amount": requirements["amount"], "pay_to": requirements["payTo"], "sign_for": format!("{seconds}s") }]);
