@@ -7,6 +7,7 @@ BEGIN
   END IF;
   EXECUTE format('GRANT EXECUTE ON FUNCTION
     x402.submit(jsonb, jsonb, text, text, text, boolean), x402.claim(text, integer, interval, text[]),
+    x402.claim_to_settle(text, integer, interval),
     x402.begin_settle(uuid[], bigint[]), x402.finish(jsonb), x402.extend_leases(uuid[], bigint[], interval),
     x402.release(uuid[], bigint[]), x402.next_due(text[]),
     x402.take_tokens(text, integer, double precision, integer), x402.hold_tokens(text, bigint),

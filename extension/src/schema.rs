@@ -38,6 +38,7 @@ in_order! {
     "ledger_finality" "../../sql/ledger/25_finality.sql",
     "ledger_scan" "../../sql/ledger/26_scan.sql",
     "ledger_rate_limit" "../../sql/ledger/27_rate_limit.sql",
+    "ledger_claim_to_settle" "../../sql/ledger/28_claim_to_settle.sql",
     "ledger_create" "../../sql/ledger/30_create.sql" after [_identity_is_whole],
     "ledger_adopt" "../../sql/ledger/31_adopt.sql",
     "ledger_operations" "../../sql/ledger/32_operations.sql",

@@ -16,6 +16,7 @@ use crate::tls::TlsError;
 /// the statements.
 const NEEDED: &[&str] = &[
     "x402.claim",
+    "x402.claim_to_settle",
     "x402.begin_settle",
     "x402.finish",
     "x402.extend_leases",

@@ -2,8 +2,9 @@
 //! leases and moves; names are qualified, so that no `search_path` can change their meaning.
 
 /// For statements whose commit need not wait for the disk. Settling begins with one that does
-/// (`x402.begin_settle`, or `x402.sell_many` with an intent), and with it waits for all that was committed before: no money moves for a payment
-/// that a crash could take back. A delivery that a crash takes back can be claimed again.
+/// (`x402.claim_to_settle`, `x402.begin_settle`, or `x402.sell_many` with an intent), and with it waits for all that was
+/// committed before: no money moves for a payment that a crash could take back. A delivery that a crash takes back can
+/// be claimed again.
 macro_rules! soon {
     ($($statement:literal),+) => {
         concat!($($statement),+, "(SELECT pg_catalog.set_config('synchronous_commit', 'off', true)) AS soon")
@@ -18,6 +19,12 @@ SELECT id, lease_token, status, attempt, uncertain, tx_hash, payment, requiremen
   now_unix, created_unix, since_unix
 FROM x402.claim($1, $2, pg_catalog.make_interval(secs => $3), $4), "
 );
+
+/// Claims payments that were never sent, with the intents of those that are valid, and waits for the disk. By the same
+/// index.
+pub(super) const CLAIM_TO_SETTLE: &str = "
+SELECT id, lease_token, begun, attempt, uncertain, tx_hash, payment, requirements, now_unix, created_unix
+FROM x402.claim_to_settle($1, $2, pg_catalog.make_interval(secs => $3))";
 
 /// Commits the intent before the call.
 pub(super) const BEGIN: &str = "SELECT id FROM x402.begin_settle($1, $2) AS id";

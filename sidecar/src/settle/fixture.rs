@@ -41,6 +41,7 @@ pub(crate) fn claim() -> Claim {
             token: 1,
         },
         status: Status::Pending,
+        begun: false,
         attempt: 0,
         uncertain: false,
         tx_hash: None,

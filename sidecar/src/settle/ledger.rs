@@ -33,7 +33,7 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, LedgerError>>;
 
 /// The database, as the worker needs it. Each call is one statement and one commit.
 pub trait Ledger: Send + Sync {
-    /// Claims up to `batch` due payments, nearest expiry first.
+    /// Claims up to `batch` due payments, nearest expiry first. Those that come back begun have their intent committed.
     fn claim(&self, batch: usize) -> Answer<'_, Vec<Claim>>;
 
     /// Records the intent to settle and commits it; returns the payments whose lease still held.

@@ -22,7 +22,9 @@ pub struct Claim {
     pub lease: Lease,
     /// Status when it was claimed; `settling` is never seen here, the claim makes it `unknown`.
     pub status: Status,
-    /// Intents so far.
+    /// Whether the ledger found it valid, and recorded the intent to settle it with the claim.
+    pub begun: bool,
+    /// Intents before this claim.
     pub attempt: u32,
     /// Whether an attempt ended unknown: refusals prove nothing any more.
     pub uncertain: bool,

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insforge_protocol::ledger::Status;
-use tracing::info;
 
-use super::attempt::InFlight;
 use super::{Core, Slot};
 use crate::selling::{Begun, Seat, Settler};
-use crate::settle::{Claim, Decision, Lease, decide_judged};
+use crate::settle::{Claim, Lease};
 
 /// The settler, as sales see it.
 pub struct Direct(pub Arc<Core>);
@@ -51,6 +49,7 @@ impl Seat for Place {
                 token: begun.token,
             },
             status: Status::Pending,
+            begun: true,
             attempt: 0,
             uncertain: false,
             tx_hash: None,
@@ -61,25 +60,7 @@ impl Seat for Place {
             now_unix: begun.at_unix,
             claimed_at: begun.at,
         };
+        core.parts.metrics.claims.inc();
         core.payments.spawn("settle", core.clone().send(claim, slot));
-    }
-}
-
-impl Core {
-    /// Sends a payment whose intent is committed, or records why it is not to be sent.
-    async fn send(self: Arc<Self>, claim: Claim, slot: Slot) {
-        self.parts.metrics.claims.inc();
-        let until = claim.claimed_at + self.parts.lease;
-        let Some(flight) = self.parts.flights.take_off(claim.lease, until) else {
-            info!(payment = %claim.lease.id, "the call under way goes on under a new lease");
-            return;
-        };
-        self.parts.metrics.in_flight.set(self.parts.flights.len() as i64);
-        let decision = self.unless_objected(&claim, decide_judged(&claim, claim.now()));
-        let in_flight = InFlight::new(&claim, flight, slot);
-        match decision {
-            Decision::Settle(order) => self.attempt(in_flight, order).await,
-            Decision::Close(report) => self.record(in_flight, *report).await,
-        }
     }
 }

@@ -6,7 +6,7 @@ use tracing::{debug, info, warn};
 
 use super::attempt::InFlight;
 use super::{Core, Flight, Slot};
-use crate::settle::{Claim, Decision, Lease, Order, Report, backoff, decide};
+use crate::settle::{Claim, Decision, Lease, Order, Report, backoff, decide, decide_judged};
 
 /// Claims judged between two chances for other tasks to run; a judgement recovers a public key.
 const JUDGED_AT_ONCE: usize = 8;
@@ -25,24 +25,22 @@ struct Ready {
 }
 
 impl Core {
-    /// Judges claims and starts what follows for each: a call, or the record of a decision. All intents of
-    /// a batch are committed together.
+    /// Starts what follows for each claim: a call, or the record of a decision. Those that the ledger did not begin
+    /// are judged here, and their intents are committed together.
     pub(super) async fn launch(self: Arc<Self>, claims: Vec<(Claim, Slot)>) {
+        let (begun, others): (Vec<_>, Vec<_>) = claims.into_iter().partition(|(claim, _)| claim.begun);
+        for (claim, slot) in begun {
+            self.payments.spawn("settle", self.clone().send(claim, slot));
+        }
         let mut ready = Vec::new();
-        for (index, (claim, slot)) in claims.into_iter().enumerate() {
+        for (index, (claim, slot)) in others.into_iter().enumerate() {
             if index % JUDGED_AT_ONCE == JUDGED_AT_ONCE - 1 {
                 tokio::task::yield_now().await;
             }
-            let until = claim.claimed_at + self.parts.lease;
-            let Some(flight) = self.parts.flights.take_off(claim.lease, until) else {
-                info!(payment = %claim.lease.id, "the call under way goes on under a new lease");
-                self.parts.limiter.give_back(1);
+            let Some(in_flight) = self.take_off(&claim, slot) else {
                 continue;
             };
-            self.parts.metrics.in_flight.set(self.parts.flights.len() as i64);
-            let decision = self.judge(&claim).await;
-            let in_flight = InFlight::new(&claim, flight, slot);
-            match decision {
+            match self.judge(&claim).await {
                 Decision::Settle(order) => ready.push(Ready { in_flight, order }),
                 Decision::Close(report) => {
                     self.parts.limiter.give_back(1);
@@ -54,6 +52,37 @@ impl Core {
         if !ready.is_empty() {
             self.begin(ready).await;
         }
+    }
+
+    /// Sends a payment whose intent is committed, or records why it is not sent.
+    pub(super) async fn send(self: Arc<Self>, claim: Claim, slot: Slot) {
+        let Some(in_flight) = self.take_off(&claim, slot) else {
+            return;
+        };
+        let decision = if self.draining.is_cancelled() {
+            Decision::Close(Box::new(stopped(claim.lease)))
+        } else {
+            self.unless_objected(&claim, decide_judged(&claim, claim.now()))
+        };
+        match decision {
+            Decision::Settle(order) => self.attempt(in_flight, order).await,
+            Decision::Close(report) => {
+                self.parts.limiter.give_back(1);
+                self.record(in_flight, *report).await;
+            }
+        }
+    }
+
+    /// `None` while a call for this payment is under way: it goes on under the new lease.
+    fn take_off(&self, claim: &Claim, slot: Slot) -> Option<InFlight> {
+        let until = claim.claimed_at + self.parts.lease;
+        let Some(flight) = self.parts.flights.take_off(claim.lease, until) else {
+            info!(payment = %claim.lease.id, "the call under way goes on under a new lease");
+            self.parts.limiter.give_back(1);
+            return None;
+        };
+        self.parts.metrics.in_flight.set(self.parts.flights.len() as i64);
+        Some(InFlight::new(claim, flight, slot))
     }
 
     /// Judges a payment by the rules, by what the operator vouches for, and by what the chain says of its token.
@@ -122,6 +151,13 @@ impl Core {
         self.parts.metrics.leases_lost.inc();
         warn!(payment = %flight.lease().id, "the lease was lost before anything was sent; nothing was");
     }
+}
+
+/// The intent is committed; another worker may have the payment at once.
+fn stopped(lease: Lease) -> Report {
+    let report =
+        Report::new(lease, "not_sent").because("the worker was stopped before the call", Class::Retryable);
+    report.again_after(Duration::ZERO)
 }
 
 /// Whether the intent is committed is not known; that nothing was sent is.

@@ -22,23 +22,19 @@ fn order(begin: bool) -> Value {
 
 /// Enters, settles and delivers some payments; the rows of `table` that each statement read, with its name.
 async fn cycle(sandbox: &Sandbox, table: &str) -> Result<Vec<(&'static str, i64)>> {
-    let client = &sandbox.client;
-    let orders: Vec<Value> = (0..AT_ONCE).map(|_| order(false)).collect();
-    let mut reads = Vec::new();
-    let sell = format!(
-        "SELECT count(*) FROM x402.sell_many('{}', 'gateway', '1 min')",
-        json!(orders)
-    );
-    reads.push(("sell_many", read(sandbox, table, &sell).await?));
-    let begun: Vec<Value> = (0..AT_ONCE).map(|_| order(true)).collect();
-    let sell = format!(
-        "SELECT count(*) FROM x402.sell_many('{}', 'gateway', '1 min')",
-        json!(begun)
-    );
-    reads.push(("sell_many with intents", read(sandbox, table, &sell).await?));
-    client
-        .batch_execute("DELETE FROM x402.queue WHERE status = 'settling'")
-        .await?;
+    let (client, mut reads) = (&sandbox.client, Vec::new());
+    let sell = |begin: bool| {
+        let orders: Vec<Value> = (0..AT_ONCE).map(|_| order(begin)).collect();
+        let orders = json!(orders);
+        format!("SELECT count(*) FROM x402.sell_many('{orders}', 'gateway', '1 min')")
+    };
+    reads.push(("sell_many", read(sandbox, table, &sell(false)).await?));
+    let claim = "SELECT x402.claim_to_settle('worker', 10, '1 min')";
+    reads.push(("claim_to_settle", read(sandbox, table, claim).await?));
+    reads.push(("sell_many with intents", read(sandbox, table, &sell(true)).await?));
+    let begun = "DELETE FROM x402.queue WHERE status = 'settling'";
+    client.batch_execute(begun).await?;
+    client.batch_execute(&sell(false)).await?;
     let claim = "CREATE TEMP TABLE held ON COMMIT PRESERVE ROWS AS
         SELECT id, lease_token, NULL::bigint AS token FROM x402.claim('worker', 10, '1 min')";
     reads.push(("claim", read(sandbox, table, claim).await?));

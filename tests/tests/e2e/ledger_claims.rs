@@ -19,43 +19,57 @@ async fn pays(sandbox: &Sandbox, seconds: u64) -> Result<Uuid> {
     ledger::submit(&sandbox.client, &payment, &requirements, "/report").await
 }
 
+/// Every function that claims payments which were never sent.
+const CLAIMS: [&str; 2] = ["claim", "claim_to_settle"];
+
 /// Payments that a claim of so many returns, with their tokens.
-async fn claim(sandbox: &Sandbox, worker: &str, batch: u32) -> Result<Vec<Vec<String>>> {
-    let sql = format!("SELECT id, lease_token FROM x402.claim('{worker}', {batch}, '1 min')");
+async fn claim_by(function: &str, sandbox: &Sandbox, worker: &str, batch: u32) -> Result<Vec<Vec<String>>> {
+    let sql = format!("SELECT id, lease_token FROM x402.{function}('{worker}', {batch}, '1 min')");
     sandbox.rows(&sql).await
+}
+
+async fn claim(sandbox: &Sandbox, worker: &str, batch: u32) -> Result<Vec<Vec<String>>> {
+    claim_by("claim", sandbox, worker, batch).await
 }
 
 #[tokio::test]
 async fn the_payment_that_runs_out_first_is_claimed_first() -> Result<()> {
-    let sandbox = Sandbox::of(Template::Extension).await?;
-    let (last, first, second) = (
-        pays(&sandbox, 900).await?,
-        pays(&sandbox, 300).await?,
-        pays(&sandbox, 600).await?,
-    );
-    for expected in [first, second, last] {
-        assert_eq!(claim(&sandbox, "worker", 1).await?[0][0], expected.to_string());
+    for function in CLAIMS {
+        let sandbox = Sandbox::of(Template::Extension).await?;
+        let (last, first, second) = (
+            pays(&sandbox, 900).await?,
+            pays(&sandbox, 300).await?,
+            pays(&sandbox, 600).await?,
+        );
+        for expected in [first, second, last] {
+            assert_eq!(
+                claim_by(function, &sandbox, "worker", 1).await?[0][0],
+                expected.to_string()
+            );
+        }
+        assert!(claim_by(function, &sandbox, "worker", 1).await?.is_empty());
     }
-    assert!(claim(&sandbox, "worker", 1).await?.is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn nothing_is_started_in_its_last_ten_seconds_and_what_ran_out_is_found() -> Result<()> {
-    let sandbox = Sandbox::of(Template::Extension).await?;
-    let id = pays(&sandbox, 900).await?.to_string();
-    let ends_in = |seconds: i32| {
-        format!(
-            "UPDATE x402.queue SET valid_before = floor(extract(epoch FROM clock_timestamp())) + {seconds}"
-        )
-    };
-    // Long enough for a machine that is busy, short enough to be too late.
-    sandbox.run(&ends_in(9)).await?;
-    assert!(claim(&sandbox, "worker", 1).await?.is_empty());
-    let due: i64 = sandbox.one("SELECT x402.next_due()").await?.parse()?;
-    assert!((0..=9_000).contains(&due), "{due} ms");
-    sandbox.run(&ends_in(-1)).await?;
-    assert_eq!(claim(&sandbox, "worker", 1).await?[0][0], id);
+    for function in CLAIMS {
+        let sandbox = Sandbox::of(Template::Extension).await?;
+        let id = pays(&sandbox, 900).await?.to_string();
+        let ends_in = |seconds: i32| {
+            format!(
+                "UPDATE x402.queue SET valid_before = floor(extract(epoch FROM clock_timestamp())) + {seconds}"
+            )
+        };
+        // Long enough for a machine that is busy, short enough to be too late.
+        sandbox.run(&ends_in(9)).await?;
+        assert!(claim_by(function, &sandbox, "worker", 1).await?.is_empty());
+        let due: i64 = sandbox.one("SELECT x402.next_due()").await?.parse()?;
+        assert!((0..=9_000).contains(&due), "{due} ms");
+        sandbox.run(&ends_in(-1)).await?;
+        assert_eq!(claim_by(function, &sandbox, "worker", 1).await?[0][0], id);
+    }
     Ok(())
 }
 
@@ -94,28 +108,30 @@ async fn a_worker_that_was_replaced_changes_nothing_by_any_function() -> Result<
 
 #[tokio::test]
 async fn two_workers_who_claim_at_once_never_share_a_payment() -> Result<()> {
-    let sandbox = Sandbox::of(Template::Extension).await?;
-    for _ in 0..4 {
-        pays(&sandbox, 900).await?;
+    for function in CLAIMS {
+        let sandbox = Sandbox::of(Template::Extension).await?;
+        for _ in 0..4 {
+            pays(&sandbox, 900).await?;
+        }
+        let other = sandbox.db.client().await?;
+        other.batch_execute("BEGIN").await?;
+        let claimed = format!("SELECT id::text FROM x402.{function}('other', 2, '1 min')");
+        let theirs: Vec<String> = other
+            .query(&claimed, &[])
+            .await?
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
+        // The other one's claim is not committed yet, and nobody waits for it.
+        let ours = claim_by(function, &sandbox, "worker", 4).await?;
+        assert_eq!((theirs.len(), ours.len()), (2, 2));
+        assert!(ours.iter().all(|one| !theirs.contains(&one[0])));
+        other.batch_execute("ROLLBACK").await?;
+        assert_eq!(
+            claim_by(function, &sandbox, "worker", 4).await?.len(),
+            2,
+            "handed back by the rollback"
+        );
     }
-    let other = sandbox.db.client().await?;
-    other.batch_execute("BEGIN").await?;
-    let claimed = "SELECT id::text FROM x402.claim('other', 2, '1 min')";
-    let theirs: Vec<String> = other
-        .query(claimed, &[])
-        .await?
-        .iter()
-        .map(|row| row.get(0))
-        .collect();
-    // The other one's claim is not committed yet, and nobody waits for it.
-    let ours = claim(&sandbox, "worker", 4).await?;
-    assert_eq!((theirs.len(), ours.len()), (2, 2));
-    assert!(ours.iter().all(|one| !theirs.contains(&one[0])));
-    other.batch_execute("ROLLBACK").await?;
-    assert_eq!(
-        claim(&sandbox, "worker", 4).await?.len(),
-        2,
-        "handed back by the rollback"
-    );
     Ok(())
 }

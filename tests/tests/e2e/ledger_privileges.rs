@@ -25,6 +25,7 @@ const GUIDE_ROW: &str =
 const WORKERS_CALLS: [&str; 17] = [
     "x402.submit('{}', '{}')",
     "x402.claim('eve', 1, '1 min')",
+    "x402.claim_to_settle('eve', 1, '1 min')",
     "x402.begin_settle('{}', '{}')",
     "x402.finish('[]')",
     "x402.extend_leases('{}', '{}', '1 min')",

@@ -7,7 +7,7 @@ use insforge_tests::proxy::{Point, Side};
 pub(crate) enum Phase {
     /// Before its claim commits.
     A,
-    /// Claimed; the intent is not durable.
+    /// Claimed without its intent, as where only the chain can check the signature; the intent is not durable.
     B,
     /// The intent is durable; the request is not sent.
     C,
@@ -29,8 +29,8 @@ impl Phase {
     /// What it means, for the table.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
-            A => "before the claim commits",
-            B => "claimed, intent not durable",
+            A => "before the claim with its intent commits",
+            B => "claimed without the intent, which is not durable",
             C => "intent durable, request not sent",
             D => "sent, no effect yet",
             E => "effect on the chain, reply not read",
@@ -42,10 +42,9 @@ impl Phase {
     /// The statement at which a worker is stopped; in D and E the stand-in keeps it waiting.
     pub(crate) fn point(self) -> Option<Point> {
         let (words, side): (&[_], _) = match self {
-            // The reconciler claims by the same statement, and no pending payments.
-            A => (&["x402.claim(", "pending"], Side::Request),
+            A => (&["x402.claim_to_settle("], Side::Request),
             B => (&["x402.begin_settle("], Side::Request),
-            C => (&["x402.begin_settle("], Side::Reply),
+            C => (&["x402.claim_to_settle("], Side::Reply),
             D | E => return None,
             F => (&["x402.finish("], Side::Request),
             G => (&["x402.finish("], Side::Reply),

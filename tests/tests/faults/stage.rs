@@ -22,6 +22,15 @@ const EFFECT: &str = "effect";
 /// Opens the way to the answer (phase E).
 const ANSWER: &str = "answer";
 
+/// The ledger leaves every payment to the worker's judgement.
+const UNJUDGED: &str = "
+  CREATE OR REPLACE FUNCTION x402.claim_to_settle(worker text, batch integer, lease interval)
+  RETURNS TABLE (id uuid, lease_token bigint, begun boolean, attempt integer, uncertain boolean, tx_hash text,
+    payment jsonb, requirements jsonb, now_unix bigint, created_unix bigint)
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+  'SELECT id, lease_token, false, attempt, uncertain, tx_hash, payment, requirements, now_unix, created_unix
+   FROM x402.claim(worker, batch, lease)'";
+
 /// Where it is going to be played.
 pub(crate) struct Place {
     pub(crate) scene: Scene,
@@ -115,6 +124,9 @@ impl Place {
         };
         let is_plain = self.fault == Fault::default();
         self.scene.standin.fault(Rule::once("settle", fault));
+        if phase == Phase::B {
+            self.scene.watch.client().batch_execute(UNJUDGED).await?;
+        }
         if let Some(point) = phase.point() {
             self.proxy.stop_at(point);
         }

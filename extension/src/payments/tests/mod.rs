@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its result has failed")]
 
+mod claiming;
 mod moving;
 mod operating;
 mod privileges;

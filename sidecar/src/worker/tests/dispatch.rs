@@ -25,8 +25,15 @@ async fn a_ring_settles_a_payment_at_once_and_the_intent_comes_first() {
         "called without any delay"
     );
     let statements = settler.ledger.books().statements.clone();
-    let place = |name| statements.iter().rposition(|s| *s == name).unwrap();
-    assert!(place("begin") < place("finish"), "{statements:?}");
+    let begun: Vec<_> = statements
+        .iter()
+        .filter(|s| ["claim", "begin", "finish"].contains(s))
+        .collect();
+    assert_eq!(
+        begun[begun.len() - 2..],
+        [&"claim", &"finish"],
+        "the intent comes with the claim"
+    );
     assert!(settler.metric("x402_wakeups_total{reason=\"doorbell\"} 1"));
 }
 
@@ -57,18 +64,32 @@ async fn a_backlog_is_drained_without_waiting_for_polls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_intent_that_the_ledger_left_to_the_worker_is_recorded_before_the_call() {
+    let ledger = with(1);
+    ledger.books().unproven = true;
+    let settler = Settler::start(ledger, Arc::default(), WIDE);
+    settler.all_settled().await;
+    let statements = settler.ledger.books().statements.clone();
+    let place = |name| statements.iter().rposition(|s| *s == name).unwrap();
+    assert!(
+        place("claim") < place("begin") && place("begin") < place("finish"),
+        "{statements:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn payments_that_come_while_intents_are_committed_share_the_next_intent() {
     let settler = Settler::start(with(0), Arc::default(), WIDE);
     sleep(SECOND).await;
-    // A claim and an intent take 20 ms together.
-    settler.ledger.books().latency = Duration::from_millis(10);
+    settler.ledger.books().latency = Duration::from_millis(20);
+    let before = settler.ledger.count("claim");
     for n in 1..=100 {
         settler.ledger.add(n, NOW);
         settler.bell.ring();
         sleep(Duration::from_millis(1)).await;
     }
     settler.all_settled().await;
-    let intents = settler.ledger.count("begin");
+    let intents = settler.ledger.count("claim") - before;
     assert!(intents <= 7, "{intents} intents for 100 payments in 100 ms");
 }
 

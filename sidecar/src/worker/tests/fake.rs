@@ -44,6 +44,8 @@ pub(super) struct Books {
     pub(super) down: bool,
     /// No intent can be written; everything else works.
     pub(super) full: bool,
+    /// Only the chain can check the signatures: claims come without an intent.
+    pub(super) unproven: bool,
     /// Outcomes of this payment are refused.
     pub(super) poison: Option<Uuid>,
     /// Time a statement takes.
@@ -142,6 +144,10 @@ impl FakeLedger {
     }
 }
 
+fn disk_full() -> LedgerError {
+    LedgerError::Unavailable("disk full".to_owned())
+}
+
 impl Books {
     fn held(&mut self, id: Uuid, token: i64) -> Option<&mut Row> {
         self.rows
@@ -149,7 +155,7 @@ impl Books {
             .filter(|row| row.lease.is_some_and(|(held, _)| held == token))
     }
 
-    fn claim(&mut self, batch: usize) -> Vec<Claim> {
+    fn claim(&mut self, batch: usize, asked: Instant) -> Result<Vec<Claim>, LedgerError> {
         let now = Instant::now();
         let free = |row: &Row| {
             !row.status.is_terminal() && row.due <= now && row.lease.is_none_or(|(_, l)| l <= now)
@@ -161,6 +167,9 @@ impl Books {
             .map(|(id, _)| *id)
             .take(batch)
             .collect();
+        if self.full && !self.unproven && !due.is_empty() {
+            return Err(disk_full());
+        }
         let mut claims = Vec::new();
         for id in due {
             self.tokens += 1;
@@ -173,13 +182,17 @@ impl Books {
             claims.push(Claim {
                 lease: Lease { id, token },
                 status: row.status,
+                begun: !self.unproven,
                 attempt: row.attempt,
                 uncertain: row.status == Status::Unknown,
-                claimed_at: now,
+                claimed_at: asked,
                 ..fixture::claim()
             });
+            if !self.unproven {
+                (row.status, row.attempt) = (Status::Settling, row.attempt + 1);
+            }
         }
-        claims
+        Ok(claims)
     }
 
     fn finish(&mut self, report: &Report) -> Recorded {
@@ -208,13 +221,14 @@ impl Books {
 
 impl Ledger for FakeLedger {
     fn claim(&self, batch: usize) -> Answer<'_, Vec<Claim>> {
-        self.run("claim", move |books| Ok(books.claim(batch))).boxed()
+        let asked = Instant::now();
+        self.run("claim", move |books| books.claim(batch, asked)).boxed()
     }
 
     fn begin<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, HashSet<Uuid>> {
         self.run("begin", move |books| {
             if books.full {
-                return Err(LedgerError::Unavailable("disk full".to_owned()));
+                return Err(disk_full());
             }
             let mut begun = HashSet::new();
             for lease in leases {

@@ -97,7 +97,7 @@ async fn a_process_that_slept_past_its_lease_does_not_start_the_call() {
 #[tokio::test(start_paused = true)]
 async fn a_database_that_takes_claims_and_no_intents_is_not_asked_in_a_loop() {
     let ledger = with(1);
-    ledger.books().full = true;
+    (ledger.books().full, ledger.books().unproven) = (true, true);
     let settler = Settler::start(ledger, Arc::default(), WIDE);
     // The database rings for a payment that was put back.
     for _ in 0..100 {
@@ -106,6 +106,20 @@ async fn a_database_that_takes_claims_and_no_intents_is_not_asked_in_a_loop() {
     }
     let intents = settler.ledger.count("begin");
     assert!((5..=25).contains(&intents), "{intents} in ten seconds");
+    settler.ledger.books().full = false;
+    settler.all_settled().await;
+    assert_eq!(settler.facilitator.called(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_takes_no_claims_for_want_of_an_intent_is_asked_less_and_less() {
+    let ledger = with(1);
+    ledger.books().full = true;
+    let settler = Settler::start(ledger, Arc::default(), WIDE);
+    sleep(60 * SECOND).await;
+    let claims = settler.ledger.count("claim");
+    assert!((5..=120).contains(&claims), "{claims} in a minute");
+    assert_eq!(settler.facilitator.called(), 0);
     settler.ledger.books().full = false;
     settler.all_settled().await;
     assert_eq!(settler.facilitator.called(), 1);

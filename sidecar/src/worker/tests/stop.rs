@@ -51,6 +51,7 @@ async fn a_stop_with_the_database_down_ends_in_bounded_time() {
 #[tokio::test(start_paused = true)]
 async fn claims_that_were_not_begun_are_handed_back_by_a_stop() {
     let ledger = with(2);
+    ledger.books().unproven = true;
     ledger.books().latency = SECOND / 2;
     let settler = Settler::start(ledger, Arc::default(), WIDE);
     sleep(SECOND / 4).await;
@@ -63,4 +64,26 @@ async fn claims_that_were_not_begun_are_handed_back_by_a_stop() {
         (settler.ledger.count("begin"), settler.facilitator.called()),
         (0, 0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn claims_that_came_with_their_intent_are_recorded_as_not_sent_by_a_stop() {
+    let ledger = with(2);
+    ledger.books().latency = SECOND / 2;
+    let settler = Settler::start(ledger, Arc::default(), WIDE);
+    sleep(SECOND / 4).await;
+    assert_eq!(settler.stop(25 * SECOND).await, 0);
+    assert_eq!(settler.facilitator.called(), 0);
+    let books = settler.ledger.books();
+    for row in books.rows.values() {
+        assert_eq!(
+            (row.status, row.reports[0].outcome),
+            (Status::Pending, "not_sent")
+        );
+        assert_eq!(
+            row.reports[0].retry_after_ms,
+            Some(0),
+            "another worker takes it at once"
+        );
+    }
 }
