@@ -20,7 +20,8 @@ BEGIN
   IF worker IS NULL OR batch IS NULL OR lease IS NULL OR lease <= interval '0' THEN
     RAISE invalid_parameter_value USING MESSAGE = 'worker, batch and a positive lease are needed';
   END IF;
-  SELECT array_agg(due.payment_id), array_agg(due.payment_id) FILTER (WHERE due.valid_before > now_s)
+  SELECT array_agg(due.payment_id),
+    coalesce(array_agg(due.payment_id) FILTER (WHERE due.valid_before > now_s), '{}')
   INTO claimed, startable FROM (
     SELECT q.payment_id, q.valid_before FROM x402.queue q
     -- Too late to start, too early to expire: left alone, as by x402.claim().

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool::managed::{self, Manager, Metrics, Object, PoolConfig, RecycleError, RecycleResult, Timeouts};
+use deadpool::managed::{
+    self, Manager, Metrics, Object, PoolConfig, QueueMode, RecycleError, RecycleResult, Timeouts,
+};
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
@@ -66,6 +68,8 @@ impl Pool {
         };
         let config = PoolConfig {
             timeouts,
+            // The one used last: its server process has the plans, and what they read, at hand.
+            queue_mode: QueueMode::Lifo,
             ..PoolConfig::new(size)
         };
         let pool = managed::Pool::builder(Connections { connector, tasks })

@@ -22,7 +22,7 @@ const PRIVATE: [&str; 6] = [
 /// A row of the guide's server code.
 const GUIDE_ROW: &str =
     "INSERT INTO x402_payments (payer_address, endpoint, amount, tx_hash) VALUES ('0xAb', '/x', '1', '0xAA')";
-const WORKERS_CALLS: [&str; 17] = [
+const WORKERS_CALLS: [&str; 18] = [
     "x402.submit('{}', '{}')",
     "x402.claim('eve', 1, '1 min')",
     "x402.claim_to_settle('eve', 1, '1 min')",

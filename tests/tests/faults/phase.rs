@@ -21,6 +21,15 @@ pub(crate) enum Phase {
     G,
 }
 
+/// Who finds the payment valid, and records the intent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judge {
+    /// The ledger, with the claim.
+    Ledger,
+    /// The worker, after the claim: only the chain can check the signature.
+    Worker,
+}
+
 use Phase::{A, B, C, D, E, F, G};
 
 impl Phase {
@@ -39,11 +48,13 @@ impl Phase {
         }
     }
 
-    /// The statement at which a worker is stopped; in D and E the stand-in keeps it waiting.
-    pub(crate) fn point(self) -> Option<Point> {
+    /// The statement at which a worker is stopped; in D and E the stand-in keeps it waiting. `judge` is whoever
+    /// records the intent.
+    pub(crate) fn point(self, judge: Judge) -> Option<Point> {
         let (words, side): (&[_], _) = match self {
             A => (&["x402.claim_to_settle("], Side::Request),
             B => (&["x402.begin_settle("], Side::Request),
+            C if judge == Judge::Worker => (&["x402.begin_settle("], Side::Reply),
             C => (&["x402.claim_to_settle("], Side::Reply),
             D | E => return None,
             F => (&["x402.finish("], Side::Request),

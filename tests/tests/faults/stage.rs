@@ -12,7 +12,7 @@ use insforge_tests::standin::{Call, Fault, Rule};
 use insforge_tests::wait::wait_until;
 use uuid::Uuid;
 
-use crate::phase::Phase;
+use crate::phase::{Judge, Phase};
 use crate::scene::Scene;
 
 /// Longest wait for anything: leases of two seconds and pauses of five, on a busy machine.
@@ -39,6 +39,7 @@ pub(crate) struct Place {
     hosts: String,
     settings: Vec<(&'static str, String)>,
     fault: Fault,
+    judge: Judge,
 }
 
 impl Place {
@@ -55,6 +56,7 @@ impl Place {
             hosts: String::new(),
             settings: Vec::new(),
             fault: Fault::default(),
+            judge: Judge::Ledger,
         })
     }
 
@@ -67,6 +69,12 @@ impl Place {
     /// Another host of the database, beyond the proxy.
     pub(crate) fn or_host(mut self, port: u16) -> Place {
         self.hosts = format!(",127.0.0.1:{port}");
+        self
+    }
+
+    /// Workers record the intents.
+    pub(crate) fn judged_by_workers(mut self) -> Place {
+        self.judge = Judge::Worker;
         self
     }
 
@@ -109,6 +117,17 @@ impl Place {
         self.plan("two", &format!("127.0.0.1:{}", self.scene.database.server().port))
     }
 
+    /// Waits until the worker has found that nothing is due: until somebody pays it claims nothing.
+    async fn looked(&self) -> Result<()> {
+        let sql = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND state = 'idle' AND query LIKE '%other_ms%'";
+        let look = || async {
+            let found = self.scene.watch.client().query_one(sql, &[]).await?;
+            Ok((found.get::<_, i64>(0) > 0).then_some(()))
+        };
+        wait_until(LONG, "the worker's first look at the queue", look).await
+    }
+
     /// Pays, and waits until the worker has come to `phase`.
     pub(crate) async fn at(self, phase: Phase) -> Result<Stage> {
         let worker = self.worker()?.start().await?;
@@ -124,10 +143,18 @@ impl Place {
         };
         let is_plain = self.fault == Fault::default();
         self.scene.standin.fault(Rule::once("settle", fault));
-        if phase == Phase::B {
+        let judge = if phase == Phase::B {
+            Judge::Worker
+        } else {
+            self.judge
+        };
+        if judge == Judge::Worker {
             self.scene.watch.client().batch_execute(UNJUDGED).await?;
         }
-        if let Some(point) = phase.point() {
+        if phase == Phase::C && judge == Judge::Ledger {
+            self.looked().await?;
+        }
+        if let Some(point) = phase.point(judge) {
             self.proxy.stop_at(point);
         }
         let (signed, id) = self.scene.pay().await?;
