@@ -49,7 +49,7 @@ options! {
     DATABASE_URL: "database.url", "DATABASE_URL", None, "connection string", SECRET,
         "Postgres with the extension, as `postgres://user:password@host:5432/database` or `host=… user=…`. Several hosts with `target_session_attrs=read-write` follow a failover. `sslmode` is `disable`, `prefer` (default), `require`, `verify-ca` or `verify-full`, with libpq's meanings; `sslrootcert` names a PEM file.";
     DATABASE_POOL_SIZE: "database.pool_size", "INSFORGE_SIDECAR_DATABASE_POOL_SIZE", Some("4"), "whole number, 1 to 100", SHOWN,
-        "Connections for work. Heartbeats and the listener hold one more each.";
+        "Connections for work; the one used last is used next. Heartbeats and the listener hold one more each.";
     DATABASE_CONNECT_TIMEOUT: "database.connect_timeout", "INSFORGE_SIDECAR_DATABASE_CONNECT_TIMEOUT", Some("5s"), "duration, 100ms to 60s", SHOWN,
         "Time to reach one host of the database. A `connect_timeout` in the connection string wins.";
     DATABASE_QUERY_TIMEOUT: "database.query_timeout", "INSFORGE_SIDECAR_DATABASE_QUERY_TIMEOUT", Some("10s"), "duration, 100ms to 5m", SHOWN,

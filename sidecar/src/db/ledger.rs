@@ -17,22 +17,14 @@ use crate::outlook::Outlook;
 use crate::settle::{Claim, Lease, Ledger, LedgerError, Recorded, Report};
 
 /// Statuses the settler works on.
-const UNSENT: [&str; 1] = [Status::Pending.as_str()];
+const UNSENT: [Status; 1] = [Status::Pending];
 /// Statuses the reconciler works on. `settling` is there for payments whose worker died after the intent.
-const OPEN: [&str; 4] = [
-    Status::Settling.as_str(),
-    Status::Unknown.as_str(),
-    Status::Submitted.as_str(),
-    Status::Accepted.as_str(),
+const OPEN: [Status; 4] = [
+    Status::Settling,
+    Status::Unknown,
+    Status::Submitted,
+    Status::Accepted,
 ];
-
-/// What a ledger claims.
-enum Work {
-    /// Payments that were never sent. What is due that needs reconciliation is published in the outlook.
-    Unsent(Arc<Outlook>),
-    /// Payments that were sent.
-    Open,
-}
 
 /// The ledger in Postgres.
 pub struct PgLedger {
@@ -40,7 +32,8 @@ pub struct PgLedger {
     heartbeat: Pool,
     worker: String,
     lease: Duration,
-    queue: Work,
+    statuses: Vec<&'static str>,
+    outlook: Option<Arc<Outlook>>,
 }
 
 impl PgLedger {
@@ -59,7 +52,8 @@ impl PgLedger {
             heartbeat,
             worker,
             lease,
-            queue: Work::Unsent(outlook),
+            statuses: UNSENT.map(Status::as_str).to_vec(),
+            outlook: Some(outlook),
         }
     }
 
@@ -70,33 +64,27 @@ impl PgLedger {
             heartbeat: self.heartbeat.clone(),
             worker: self.worker.clone(),
             lease: self.lease,
-            queue: Work::Open,
+            statuses: OPEN.map(Status::as_str).to_vec(),
+            outlook: None,
         }
     }
 
-    async fn claim_rows(&self, batch: usize) -> Result<Vec<Claim>, DbError> {
+    async fn claim_rows(&self, batch: usize, begin: bool) -> Result<Vec<Claim>, DbError> {
         let claimed_at = Instant::now();
         let batch = i32::try_from(batch).unwrap_or(i32::MAX);
-        let (seconds, open) = (self.lease.as_secs_f64(), OPEN.to_vec());
-        let worker = (&self.worker as &(dyn ToSql + Sync), Type::TEXT);
-        let (batch, lease) = ((&batch as _, Type::INT4), (&seconds as _, Type::FLOAT8));
-        match self.queue {
-            Work::Unsent(_) => {
-                let rows = self
-                    .work
-                    .query(sql::CLAIM_TO_SETTLE, &[worker, batch, lease])
-                    .await?;
-                rows.iter().map(|row| unsent(row, claimed_at)).collect()
-            }
-            Work::Open => {
-                let statuses = (&open as _, Type::TEXT_ARRAY);
-                let rows = self
-                    .work
-                    .query(sql::CLAIM, &[worker, batch, lease, statuses])
-                    .await?;
-                rows.iter().map(|row| sent(row, claimed_at)).collect()
-            }
-        }
+        let seconds = self.lease.as_secs_f64();
+        let params: [(&(dyn ToSql + Sync), Type); 4] = [
+            (&self.worker, Type::TEXT),
+            (&batch, Type::INT4),
+            (&seconds, Type::FLOAT8),
+            (&self.statuses, Type::TEXT_ARRAY),
+        ];
+        let rows = if begin {
+            self.work.query(sql::CLAIM_TO_SETTLE, &params[..3]).await?
+        } else {
+            self.work.query(sql::CLAIM, &params).await?
+        };
+        rows.iter().map(|row| claim(row, claimed_at)).collect()
     }
 
     async fn finish_rows(&self, reports: &[Report]) -> Result<Vec<Recorded>, DbError> {
@@ -105,7 +93,7 @@ impl PgLedger {
             .query(sql::FINISH, &[(&Json(reports), Type::JSONB)])
             .await?;
         let recorded = rows.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
-        if let Work::Unsent(outlook) = &self.queue {
+        if let Some(outlook) = &self.outlook {
             // Somebody may be waiting for these: they are not left to the next poll.
             for due in left_open(reports, &recorded) {
                 outlook.sooner(due);
@@ -115,14 +103,17 @@ impl PgLedger {
     }
 
     async fn due_in(&self) -> Result<Option<Duration>, DbError> {
-        let (unsent, open) = (UNSENT.to_vec(), OPEN.to_vec());
-        let (unsent, open) = ((&unsent as _, Type::TEXT_ARRAY), (&open as _, Type::TEXT_ARRAY));
-        let rows = match &self.queue {
-            Work::Open => self.work.query(sql::NEXT_DUE, &[open]).await?,
-            Work::Unsent(_) => self.work.query(sql::NEXT_DUE_OF_BOTH, &[unsent, open]).await?,
+        let others = OPEN.map(Status::as_str).to_vec();
+        let mine = (&self.statuses as _, Type::TEXT_ARRAY);
+        let rows = match &self.outlook {
+            None => self.work.query(sql::NEXT_DUE, &[mine]).await?,
+            Some(_) => {
+                let theirs = (&others as _, Type::TEXT_ARRAY);
+                self.work.query(sql::NEXT_DUE_OF_BOTH, &[mine, theirs]).await?
+            }
         };
         let Some(row) = rows.first() else { return Ok(None) };
-        if let Work::Unsent(outlook) = &self.queue {
+        if let Some(outlook) = &self.outlook {
             outlook.publish(milliseconds(row, "other_ms")?);
         }
         milliseconds(row, "ms")
@@ -149,7 +140,7 @@ fn left_open<'a>(
     reports: &'a [Report],
     recorded: &'a [Recorded],
 ) -> impl Iterator<Item = Duration> + use<'a> {
-    let is_open = |one: &&Recorded| one.applied && OPEN.contains(&one.status.as_str());
+    let is_open = |one: &&Recorded| one.applied && OPEN.iter().any(|status| status.as_str() == one.status);
     recorded.iter().filter(is_open).filter_map(|one| {
         let report = reports.iter().find(|report| report.id == one.id)?;
         Some(Duration::from_millis(report.retry_after_ms.unwrap_or(1_000)))
@@ -173,8 +164,8 @@ async fn on_leases(
 }
 
 impl Ledger for PgLedger {
-    fn claim(&self, batch: usize) -> BoxFuture<'_, Result<Vec<Claim>, LedgerError>> {
-        async move { Ok(self.claim_rows(batch).await?) }.boxed()
+    fn claim(&self, batch: usize, begin: bool) -> BoxFuture<'_, Result<Vec<Claim>, LedgerError>> {
+        async move { Ok(self.claim_rows(batch, begin).await?) }.boxed()
     }
 
     fn begin<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<HashSet<Uuid>, LedgerError>> {
@@ -218,50 +209,28 @@ fn milliseconds(row: &Row, column: &str) -> Result<Option<Duration>, DbError> {
     Ok(ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))))
 }
 
-/// A payment that was sent before.
-fn sent(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
-    let status: String = get(row, "status")?;
-    Ok(Claim {
-        status: status
-            .parse()
-            .map_err(|error| DbError::Contract(format!("{error}")))?,
-        since_unix: unix(row, "since_unix")?,
-        ..claim(row, claimed_at)?
-    })
-}
-
-/// A payment that was never sent.
-fn unsent(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
-    Ok(Claim {
-        begun: get(row, "begun")?,
-        ..claim(row, claimed_at)?
-    })
-}
-
-fn unix(row: &Row, column: &str) -> Result<u64, DbError> {
-    let seconds: Option<i64> = get(row, column)?;
-    Ok(seconds.map_or(0, |seconds| u64::try_from(seconds).unwrap_or(0)))
-}
-
-/// What every claim holds, of one that is pending since it was recorded.
 fn claim(row: &Row, claimed_at: Instant) -> Result<Claim, DbError> {
+    let status: String = get(row, "status")?;
     let attempt: i32 = get(row, "attempt")?;
-    let created_unix = unix(row, "created_unix")?;
+    let seconds = |column| Ok::<_, DbError>(get::<Option<i64>>(row, column)?.unwrap_or(0));
+    let unix = |column| Ok::<_, DbError>(u64::try_from(seconds(column)?).unwrap_or(0));
     Ok(Claim {
         lease: Lease {
             id: get(row, "id")?,
             token: get(row, "lease_token")?,
         },
-        status: Status::Pending,
-        begun: false,
+        status: status
+            .parse()
+            .map_err(|error| DbError::Contract(format!("{error}")))?,
+        begun: get(row, "begun")?,
         attempt: u32::try_from(attempt).unwrap_or(0),
         uncertain: get(row, "uncertain")?,
         tx_hash: get(row, "tx_hash")?,
         payment: get(row, "payment")?,
         requirements: get(row, "requirements")?,
-        created_unix,
-        since_unix: created_unix,
-        now_unix: unix(row, "now_unix")?,
+        created_unix: unix("created_unix")?,
+        since_unix: unix("since_unix")?,
+        now_unix: unix("now_unix")?,
         claimed_at,
     })
 }

@@ -15,7 +15,7 @@ macro_rules! soon {
 /// crash take a claim back and its token be given out again, `x402.begin_settle` still lets one of both begin.
 pub(super) const CLAIM: &str = soon!(
     "
-SELECT id, lease_token, status, attempt, uncertain, tx_hash, payment, requirements,
+SELECT id, lease_token, status, false AS begun, attempt, uncertain, tx_hash, payment, requirements,
   now_unix, created_unix, since_unix
 FROM x402.claim($1, $2, pg_catalog.make_interval(secs => $3), $4), "
 );
@@ -23,7 +23,8 @@ FROM x402.claim($1, $2, pg_catalog.make_interval(secs => $3), $4), "
 /// Claims payments that were never sent, with the intents of those that are valid, and waits for the disk. By the same
 /// index.
 pub(super) const CLAIM_TO_SETTLE: &str = "
-SELECT id, lease_token, begun, attempt, uncertain, tx_hash, payment, requirements, now_unix, created_unix
+SELECT id, lease_token, 'pending' AS status, begun, attempt, uncertain, tx_hash, payment, requirements,
+  now_unix, created_unix, created_unix AS since_unix
 FROM x402.claim_to_settle($1, $2, pg_catalog.make_interval(secs => $3))";
 
 /// Commits the intent before the call.
@@ -123,15 +124,13 @@ SELECT n, id, payer, network, lease_token, entered_unix
 FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3)) AS entered, "
 );
 
-/// Of those who claim one delivery one gets a token. Rows are locked in the order of their ids, as by all who
-/// lock several.
+/// Of those who claim one delivery one gets a token.
 pub(super) const CLAIM_DELIVERIES: &str = soon!(
     "
-SELECT given.n, claimed.token, state, status, busy_ms, answer_status, answer_headers, answer_body
-FROM (SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3), pg_catalog.unnest($4))
-        WITH ORDINALITY AS one (id, seconds, settled_only, n) ORDER BY id, n) AS given,
-  LATERAL x402.claim_delivery(given.id, $2, pg_catalog.make_interval(secs => given.seconds), given.settled_only)
-    AS claimed, "
+SELECT n, token, state, status, busy_ms, answer_status, answer_headers, answer_body
+FROM x402.claim_deliveries($1, $2, ARRAY(
+    SELECT pg_catalog.make_interval(secs => one.lease)
+    FROM pg_catalog.unnest($3) WITH ORDINALITY AS one (lease, n) ORDER BY one.n), $4) AS claimed, "
 );
 
 /// Heartbeat of a long answer.

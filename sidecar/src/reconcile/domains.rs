@@ -49,7 +49,8 @@ impl Domains {
         }
     }
 
-    fn count(&self) -> usize {
+    /// Tokens in which they may not.
+    pub fn count(&self) -> usize {
         self.mismatched
             .read()
             .unwrap_or_else(PoisonError::into_inner)

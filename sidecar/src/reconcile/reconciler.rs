@@ -70,7 +70,7 @@ impl Reconciler {
             };
             drop(first);
             let room = self.slots.available_permits().clamp(1, parts.settings.batch);
-            let claims = parts.ledger.claim(room).await?;
+            let claims = parts.ledger.claim(room, false).await?;
             let claimed = claims.len();
             parts.metrics.claims.inc_by(claimed as u64);
             for claim in claims {

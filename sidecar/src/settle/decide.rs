@@ -69,7 +69,8 @@ pub fn decide(claim: &Claim, vouched: &[VouchedDomain], now: u64) -> Decision {
 }
 
 /// The same for a payment that the ledger found valid in the statement that recorded its intent: what was judged
-/// there, by the same rules, is not judged again.
+/// there, by the same rules, is not judged again. One that ran out since is pending again: what has an intent cannot
+/// expire.
 pub fn decide_judged(claim: &Claim, now: u64) -> Decision {
     let read = Payment::parse(&claim.payment)
         .ok()
@@ -79,7 +80,7 @@ pub fn decide_judged(claim: &Claim, now: u64) -> Decision {
     };
     let (order, seconds) = order(payment, requirements, true, now);
     if seconds <= SETTLE_MARGIN_SECONDS {
-        return close(run_out(claim, seconds));
+        return close(too_close(claim, seconds));
     }
     Decision::Settle(order)
 }
@@ -112,13 +113,13 @@ fn run_out(claim: &Claim, seconds: u64) -> Report {
         ),
         (false, 0) => Report::new(claim.lease, "expired").because("valid_before_passed", Class::Final),
         // Too late to start, too early to say that nobody can: left pending until it has passed.
-        (false, _) => wait_for(
-            claim,
-            "too_close_to_expiry",
-            Class::Retryable,
-            Duration::from_secs(seconds + 1),
-        ),
+        (false, _) => too_close(claim, seconds),
     }
+}
+
+fn too_close(claim: &Claim, seconds: u64) -> Report {
+    let wait = Duration::from_secs(seconds + 1);
+    wait_for(claim, "too_close_to_expiry", Class::Retryable, wait)
 }
 
 /// The payment itself is at fault. After an attempt of unknown outcome the database keeps it open anyway.
@@ -254,5 +255,27 @@ mod tests {
         }
         let report = closed(&unknown, NOW);
         assert_eq!((report.outcome, report.class), ("not_sent", Some("config")));
+    }
+
+    /// What has an intent cannot expire: it must be pending again first.
+    #[test]
+    fn a_payment_that_ran_out_after_its_intent_is_put_back() {
+        let claim = Claim {
+            begun: true,
+            ..claim()
+        };
+        for (now, wait) in [
+            (VALID_BEFORE, 1_000),
+            (VALID_BEFORE + 60, 1_000),
+            (VALID_BEFORE - 5, 6_000),
+        ] {
+            match decide_judged(&claim, now) {
+                Decision::Close(report) => {
+                    assert_eq!((report.outcome, report.retry_after_ms), ("not_sent", Some(wait)));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(matches!(decide_judged(&claim, NOW), Decision::Settle(order) if order.proven));
     }
 }

@@ -33,8 +33,9 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, LedgerError>>;
 
 /// The database, as the worker needs it. Each call is one statement and one commit.
 pub trait Ledger: Send + Sync {
-    /// Claims up to `batch` due payments, nearest expiry first. Those that come back begun have their intent committed.
-    fn claim(&self, batch: usize) -> Answer<'_, Vec<Claim>>;
+    /// Claims up to `batch` due payments, nearest expiry first. `begin`, for payments that were never sent: with the
+    /// intents of those that the ledger finds valid. They come back begun; nothing is committed for the others.
+    fn claim(&self, batch: usize, begin: bool) -> Answer<'_, Vec<Claim>>;
 
     /// Records the intent to settle and commits it; returns the payments whose lease still held.
     fn begin<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, HashSet<Uuid>>;

@@ -17,6 +17,9 @@ pub trait Witness: Send + Sync {
 
     /// Why payments with these requirements must not be sent at present, if so.
     fn objection(&self, requirements: &Requirements) -> Option<&'static str>;
+
+    /// Whether it objects to any payments at present.
+    fn objects(&self) -> bool;
 }
 
 /// Believes everybody: for a sidecar that knows no chain.
@@ -30,5 +33,9 @@ impl Witness for Believer {
 
     fn objection(&self, _: &Requirements) -> Option<&'static str> {
         None
+    }
+
+    fn objects(&self) -> bool {
+        false
     }
 }

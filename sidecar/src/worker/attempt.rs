@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use super::launch::put_back;
 use super::{Core, Flight, Slot, Written};
 use crate::settle::{Claim, Lease, Order, Report, Situation};
 
@@ -41,9 +42,7 @@ impl Core {
         if !in_flight.flight.is_held() {
             self.lost_before_sending(&in_flight.flight);
             // Fenced: it applies only if nobody has taken the payment yet.
-            let report = Report::new(lease, "not_sent")
-                .because("the lease ran out before the call", Class::Retryable)
-                .again_after(Duration::ZERO);
+            let report = put_back(lease, "the lease ran out before the call");
             return self.record(in_flight, report).await;
         }
         let report = self.call(lease, &order, in_flight.attempt).await;
@@ -97,7 +96,8 @@ impl Core {
                 continue;
             }
             if let Some(newer) = flight.land(lease) {
-                let _ = self.parts.ledger.release(&[newer]).await;
+                let report = put_back(newer, "claimed again while its outcome was written");
+                self.parts.recorder.write(report).await;
             }
             break written;
         };

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -13,9 +14,9 @@ use crate::settle::{Claim, LedgerError};
 use crate::tasks::Part;
 
 /// How long a stop waits for the answer to a claim.
-const LAST_CLAIM: Duration = Duration::from_secs(1);
-/// Most batches whose intents are not committed yet. A claim waits for one of them, and takes what came meanwhile with
-/// it: batches grow with load, and a lone payment is sent at once.
+const LAST_CLAIM: Duration = Duration::from_secs(3);
+/// Most batches whose intents this worker is recording. A claim waits for one of them, as it waits for the claim before
+/// it, and takes what came meanwhile with it: batches grow with load, and a lone payment is sent at once.
 const LAUNCHES: usize = 1;
 
 /// Decides when to look at the queue, and claims no more than can be started at once: claims that wait
@@ -24,6 +25,9 @@ pub struct Dispatcher {
     core: Arc<Core>,
     bell: Arc<Bell>,
     launches: Arc<Semaphore>,
+    /// The last claim failed: the next one is without intents, which could be committed when nobody waits for the answer
+    /// any more, batch after batch.
+    careful: AtomicBool,
     poll: Duration,
     poll_without_listener: Duration,
 }
@@ -35,6 +39,7 @@ impl Dispatcher {
             core,
             bell,
             launches: Arc::new(Semaphore::new(LAUNCHES)),
+            careful: AtomicBool::new(false),
             poll,
             poll_without_listener,
         }
@@ -115,18 +120,22 @@ impl Dispatcher {
         })
     }
 
-    /// A claim is not given up at once when a stop comes: it may be committed already, and its payments
-    /// would wait for their leases to run out instead of being handed back.
+    /// A claim is not given up at once when a stop comes: it may be committed already, and its payments would wait for
+    /// their leases to run out, and those that are begun for evidence, instead of being handed back.
     async fn claim(&self, batch: usize, stop: &CancellationToken) -> Result<Vec<Claim>, LedgerError> {
         let patience = async {
             stop.cancelled().await;
             sleep(LAST_CLAIM).await;
         };
-        tokio::select! {
+        let parts = &self.core.parts;
+        let begin = !self.careful.load(Ordering::Relaxed) && !parts.witness.objects();
+        let claims = tokio::select! {
             biased;
-            claims = self.core.parts.ledger.claim(batch) => claims,
+            claims = parts.ledger.claim(batch, begin) => claims,
             () = patience => Err(LedgerError::Unavailable("stopped while claiming".to_owned())),
-        }
+        };
+        self.careful.store(claims.is_err(), Ordering::Relaxed);
+        claims
     }
 }
 

@@ -30,7 +30,11 @@ impl Core {
     pub(super) async fn launch(self: Arc<Self>, claims: Vec<(Claim, Slot)>) {
         let (begun, others): (Vec<_>, Vec<_>) = claims.into_iter().partition(|(claim, _)| claim.begun);
         for (claim, slot) in begun {
-            self.payments.spawn("settle", self.clone().send(claim, slot));
+            if self.draining.is_cancelled() {
+                self.payments.spawn("close", self.clone().put_back(claim, slot));
+            } else {
+                self.payments.spawn("settle", self.clone().send(claim, slot));
+            }
         }
         let mut ready = Vec::new();
         for (index, (claim, slot)) in others.into_iter().enumerate() {
@@ -59,17 +63,21 @@ impl Core {
         let Some(in_flight) = self.take_off(&claim, slot) else {
             return;
         };
-        let decision = if self.draining.is_cancelled() {
-            Decision::Close(Box::new(stopped(claim.lease)))
-        } else {
-            self.unless_objected(&claim, decide_judged(&claim, claim.now()))
-        };
-        match decision {
+        match self.unless_objected(&claim, decide_judged(&claim, claim.now())) {
             Decision::Settle(order) => self.attempt(in_flight, order).await,
             Decision::Close(report) => {
                 self.parts.limiter.give_back(1);
                 self.record(in_flight, *report).await;
             }
+        }
+    }
+
+    /// Lets another worker have what was begun and will not be sent here.
+    async fn put_back(self: Arc<Self>, claim: Claim, slot: Slot) {
+        if let Some(in_flight) = self.take_off(&claim, slot) {
+            self.parts.limiter.give_back(1);
+            let report = put_back(claim.lease, "the worker was stopped before the call");
+            self.record(in_flight, report).await;
         }
     }
 
@@ -153,11 +161,11 @@ impl Core {
     }
 }
 
-/// The intent is committed; another worker may have the payment at once.
-fn stopped(lease: Lease) -> Report {
-    let report =
-        Report::new(lease, "not_sent").because("the worker was stopped before the call", Class::Retryable);
-    report.again_after(Duration::ZERO)
+/// Nothing was sent under this lease, and anybody may have the payment at once.
+pub(super) fn put_back(lease: Lease, why: &str) -> Report {
+    Report::new(lease, "not_sent")
+        .because(why, Class::Retryable)
+        .again_after(Duration::ZERO)
 }
 
 /// Whether the intent is committed is not known; that nothing was sent is.

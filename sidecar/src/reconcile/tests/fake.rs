@@ -73,7 +73,7 @@ impl OneRow {
 }
 
 impl Ledger for OneRow {
-    fn claim(&self, _: usize) -> Answer<'_, Vec<Claim>> {
+    fn claim(&self, _: usize, _: bool) -> Answer<'_, Vec<Claim>> {
         let mut row = self.row();
         let closed = row.claim.status.is_terminal() || row.claim.status == Status::Review;
         if row.held || closed || row.due > Instant::now() {

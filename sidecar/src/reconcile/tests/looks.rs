@@ -206,7 +206,7 @@ async fn a_stop_hands_a_claim_back_that_was_only_looked_at() {
     let bench = bench(Status::Unknown, None, 60, &[&node]).await;
     let claim = {
         use crate::settle::Ledger;
-        bench.ledger.claim(1).await.unwrap().remove(0)
+        bench.ledger.claim(1, false).await.unwrap().remove(0)
     };
     let flight = bench
         .parts

@@ -103,7 +103,7 @@ impl Bench {
     async fn look(&self) {
         use crate::settle::Ledger;
         self.ledger.row().due = tokio::time::Instant::now();
-        let claim = self.ledger.claim(1).await.unwrap().remove(0);
+        let claim = self.ledger.claim(1, false).await.unwrap().remove(0);
         let until = claim.claimed_at + Duration::from_secs(8);
         let flight = self.parts.flights.take_off(claim.lease, until).unwrap();
         self.parts.resolve(claim, flight, CancellationToken::new()).await;

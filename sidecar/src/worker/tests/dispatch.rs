@@ -27,11 +27,11 @@ async fn a_ring_settles_a_payment_at_once_and_the_intent_comes_first() {
     let statements = settler.ledger.books().statements.clone();
     let begun: Vec<_> = statements
         .iter()
-        .filter(|s| ["claim", "begin", "finish"].contains(s))
+        .filter(|s| ["claim to settle", "claim", "begin", "finish"].contains(s))
         .collect();
     assert_eq!(
         begun[begun.len() - 2..],
-        [&"claim", &"finish"],
+        [&"claim to settle", &"finish"],
         "the intent comes with the claim"
     );
     assert!(settler.metric("x402_wakeups_total{reason=\"doorbell\"} 1"));
@@ -72,7 +72,7 @@ async fn an_intent_that_the_ledger_left_to_the_worker_is_recorded_before_the_cal
     let statements = settler.ledger.books().statements.clone();
     let place = |name| statements.iter().rposition(|s| *s == name).unwrap();
     assert!(
-        place("claim") < place("begin") && place("begin") < place("finish"),
+        place("claim to settle") < place("begin") && place("begin") < place("finish"),
         "{statements:?}"
     );
 }
@@ -82,14 +82,14 @@ async fn payments_that_come_while_intents_are_committed_share_the_next_intent() 
     let settler = Settler::start(with(0), Arc::default(), WIDE);
     sleep(SECOND).await;
     settler.ledger.books().latency = Duration::from_millis(20);
-    let before = settler.ledger.count("claim");
+    let before = settler.ledger.count("claim to settle");
     for n in 1..=100 {
         settler.ledger.add(n, NOW);
         settler.bell.ring();
         sleep(Duration::from_millis(1)).await;
     }
     settler.all_settled().await;
-    let intents = settler.ledger.count("claim") - before;
+    let intents = settler.ledger.count("claim to settle") - before;
     assert!(intents <= 7, "{intents} intents for 100 payments in 100 ms");
 }
 

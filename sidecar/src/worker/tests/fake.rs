@@ -155,7 +155,7 @@ impl Books {
             .filter(|row| row.lease.is_some_and(|(held, _)| held == token))
     }
 
-    fn claim(&mut self, batch: usize, asked: Instant) -> Result<Vec<Claim>, LedgerError> {
+    fn claim(&mut self, batch: usize, begin: bool, asked: Instant) -> Result<Vec<Claim>, LedgerError> {
         let now = Instant::now();
         let free = |row: &Row| {
             !row.status.is_terminal() && row.due <= now && row.lease.is_none_or(|(_, l)| l <= now)
@@ -167,7 +167,8 @@ impl Books {
             .map(|(id, _)| *id)
             .take(batch)
             .collect();
-        if self.full && !self.unproven && !due.is_empty() {
+        let begin = begin && !self.unproven;
+        if self.full && begin && !due.is_empty() {
             return Err(disk_full());
         }
         let mut claims = Vec::new();
@@ -182,13 +183,13 @@ impl Books {
             claims.push(Claim {
                 lease: Lease { id, token },
                 status: row.status,
-                begun: !self.unproven,
+                begun: begin,
                 attempt: row.attempt,
                 uncertain: row.status == Status::Unknown,
                 claimed_at: asked,
                 ..fixture::claim()
             });
-            if !self.unproven {
+            if begin {
                 (row.status, row.attempt) = (Status::Settling, row.attempt + 1);
             }
         }
@@ -220,9 +221,11 @@ impl Books {
 }
 
 impl Ledger for FakeLedger {
-    fn claim(&self, batch: usize) -> Answer<'_, Vec<Claim>> {
+    fn claim(&self, batch: usize, begin: bool) -> Answer<'_, Vec<Claim>> {
         let asked = Instant::now();
-        self.run("claim", move |books| books.claim(batch, asked)).boxed()
+        let name = if begin { "claim to settle" } else { "claim" };
+        self.run(name, move |books| books.claim(batch, begin, asked))
+            .boxed()
     }
 
     fn begin<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, HashSet<Uuid>> {
@@ -271,7 +274,9 @@ impl Ledger for FakeLedger {
     fn release<'a>(&'a self, leases: &'a [Lease]) -> Answer<'a, ()> {
         self.run("release", move |books| {
             for lease in leases {
-                if let Some(row) = books.held(lease.id, lease.token) {
+                if let Some(row) = books.held(lease.id, lease.token)
+                    && row.status != Status::Settling
+                {
                     row.lease = None;
                 }
             }

@@ -25,7 +25,7 @@ fn report(n: u128) -> Report {
 /// A recorder over a ledger in which payments 1 to `count` are claimed.
 async fn recorder(count: u128) -> (Arc<FakeLedger>, Arc<Recorder>, CancellationToken) {
     let ledger = with(count);
-    ledger.claim(count as usize).await.unwrap();
+    ledger.claim(count as usize, false).await.unwrap();
     let recorder = Arc::new(Recorder::new(ledger.clone(), Arc::default(), 100));
     let stop = CancellationToken::new();
     let (running, stopping) = (recorder.clone(), stop.clone());
@@ -44,7 +44,7 @@ async fn write_all(recorder: &Recorder, count: u128) -> Vec<Written> {
 #[tokio::test]
 async fn those_who_wait_here_hear_of_a_settlement_when_it_is_written() {
     let ledger = with(2);
-    ledger.claim(2).await.unwrap();
+    ledger.claim(2, false).await.unwrap();
     let outcomes = Arc::<Outcomes>::default();
     let recorder = Recorder::new(ledger, Arc::default(), 100).telling(outcomes.clone());
     let recorder = Arc::new(recorder);

@@ -1,6 +1,9 @@
 -- The claim of a worker that sends at once: what the ledger finds valid is claimed with its intent, in one statement and
 -- one commit. The rest is claimed as by x402.claim(), and its intent recorded by x402.begin_settle().
 --
+-- It fails rather than waits for a lock: a claim that is committed when nobody waits for its answer any more leaves
+-- intents without a call. Whoever claims asks x402.claim() after a failure.
+--
 -- Planned once, as x402.claim() is; the second statement as x402.finish() is: rows are found by a list of their keys and
 -- joined by hash.
 CREATE FUNCTION x402.claim_to_settle(worker text, batch integer, lease interval)
@@ -8,7 +11,7 @@ RETURNS TABLE (id uuid, lease_token bigint, begun boolean, attempt integer, unce
   payment jsonb, requirements jsonb, now_unix bigint, created_unix bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
-SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $fn$
+SET enable_nestloop = off SET enable_mergejoin = off SET jit = off SET lock_timeout = '250ms' AS $fn$
 #variable_conflict use_column
 DECLARE
   started timestamptz := clock_timestamp();
@@ -34,10 +37,12 @@ BEGIN
   vouched := (SELECT jsonb_agg(to_jsonb(v)) FROM x402.vouched_assets v);
   RETURN QUERY
   WITH judged AS MATERIALIZED (
-    SELECT a.payment_id, a.payment, a.requirements, nextval('x402.lease_tokens') AS token,
-      a.payment_id = ANY (startable) AND
+    SELECT a.payment_id, a.payment, a.requirements, p.tx_hash, p.created_at, nextval('x402.lease_tokens') AS token,
+      p.status = 'pending' AND a.payment_id = ANY (startable) AND
         (SELECT v.verdict = 'valid' FROM x402.verify(a.payment, a.requirements, started, vouched) v) AS begins
-    FROM x402.authorizations a WHERE a.payment_id = ANY (claimed)
+    FROM x402.authorizations a
+    JOIN @extschema@.x402_payments p ON p.id = a.payment_id AND p.id = ANY (claimed)
+    WHERE a.payment_id = ANY (claimed)
   ), queued AS (
     UPDATE x402.queue q SET lease_token = j.token, leased_by = worker, leased_until = started + lease,
       status = CASE WHEN j.begins THEN 'settling' ELSE q.status END, attempts = q.attempts + j.begins::integer
@@ -51,13 +56,12 @@ BEGIN
     SELECT q.payment_id, 'pending', 'settling', worker, jsonb_build_object('attempt', q.attempt + 1, 'lease_token', q.token)
     FROM queued q WHERE q.begins
   )
-  SELECT p.id, q.token, q.begins, q.attempt, q.uncertain, p.tx_hash, q.payment, q.requirements,
-    now_s, floor(extract(epoch FROM p.created_at))::bigint
-  FROM queued q JOIN @extschema@.x402_payments p ON p.id = q.payment_id AND p.id = ANY (claimed)
-  ORDER BY q.valid_before;
+  SELECT q.payment_id, q.token, q.begins, q.attempt, q.uncertain, q.tx_hash, q.payment, q.requirements,
+    now_s, floor(extract(epoch FROM q.created_at))::bigint
+  FROM queued q ORDER BY q.valid_before;
 END $fn$;
 COMMENT ON FUNCTION x402.claim_to_settle(text, integer, interval) IS
 'Leases up to batch due payments that are pending to a worker, nearest validBefore first, and records the intent to settle
 of those that x402.verify() finds valid now: begun. Commit before calling the facilitator. attempt counts the intents
 before this one. The others are judged by the worker and begun by x402.begin_settle(). VOLATILE, PARALLEL UNSAFE, SECURITY
-DEFINER. Errors: 22023 for a NULL argument or a lease that is not positive. Execute: owner and sidecar roles.';
+DEFINER. Errors: 22023 for a NULL argument or a lease that is not positive, 55P03 where a lock is not free. Execute: owner and sidecar roles.';
