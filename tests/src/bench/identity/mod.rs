@@ -212,12 +212,14 @@ fn judge(report: &mut Report, found: &Found, mode: &str) {
         "",
     );
     if let Some(least) = found.claims.least_gain {
-        report.at_least(
-            format!("guide's function ÷ ours, unwrapped, {name}, {mode}"),
-            to(3, 1),
-            least,
-            "",
-        );
+        for (ours, variant) in [("ours as generated", 2), ("ours unwrapped", 1)] {
+            report.at_least(
+                format!("guide's function unwrapped ÷ {ours}, {name}, {mode}"),
+                to(3, variant),
+                least,
+                "",
+            );
+        }
     }
 }
 
