@@ -8,7 +8,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::rules::{Mode, Rules, Shared, Side, contains};
+use super::rules::{Mode, Point, Rules, Shared, Side, contains};
 
 /// One connection from the client's side to the server's.
 struct Connection {
@@ -24,8 +24,8 @@ struct State {
     first: Option<Vec<u8>>,
     /// The direction that is stopped, and the number of releases by then.
     stopped: Option<(Side, u64)>,
-    /// The reply that is waited for has been seen.
-    told: bool,
+    /// Where it is to be stopped, until the reply that is waited for has been seen.
+    awaited: Option<Point>,
 }
 
 type Chunk = (Instant, Vec<u8>);
@@ -80,16 +80,24 @@ impl Connection {
         let stop_here = match side {
             Side::Request => {
                 state.first.get_or_insert_with(|| bytes.to_vec());
-                let met = self.shared.meets(bytes);
-                if let Some(stop) = met {
-                    (state.stopped, state.told) = (Some((stop, now)), false);
-                }
-                met == Some(Side::Request)
+                let Some(point) = self.shared.meets(bytes) else {
+                    return;
+                };
+                let side = point.side;
+                state.stopped = Some((side, now));
+                state.awaited = (side == Side::Reply).then_some(point);
+                side == Side::Request
             }
             Side::Reply => {
-                let awaited = matches!(state.stopped, Some((Side::Reply, _))) && !state.told;
-                state.told |= awaited;
-                awaited
+                let Some(point) = state.awaited.take() else {
+                    return;
+                };
+                let found = point.is_answered_by(bytes);
+                if !found {
+                    state.stopped = None;
+                    *self.shared.point.lock() = Some(point);
+                }
+                found
             }
         };
         if stop_here {

@@ -26,18 +26,24 @@ pub enum Side {
     Reply,
 }
 
-/// Where a conversation is stopped: at the first request that holds all of the words.
+/// Where a conversation is stopped: at the first request that holds all of the words, or at its reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// What the request holds.
     pub words: &'static [&'static str],
     /// Whether the request is stopped, or its reply.
     pub side: Side,
+    /// What the reply must hold to be stopped; others pass, and the next such request is waited for.
+    pub reply: &'static str,
 }
 
 impl Point {
     fn is_in(&self, bytes: &[u8]) -> bool {
         self.words.iter().all(|word| contains(bytes, word))
+    }
+
+    pub(super) fn is_answered_by(&self, bytes: &[u8]) -> bool {
+        self.reply.is_empty() || contains(bytes, self.reply)
     }
 }
 
@@ -77,10 +83,7 @@ impl Default for Shared {
 
 impl Shared {
     /// Takes the point if this request is the one; it applies once.
-    pub(super) fn meets(&self, request: &[u8]) -> Option<Side> {
-        let mut point = self.point.lock();
-        let side = point.as_ref().filter(|point| point.is_in(request))?.side;
-        *point = None;
-        Some(side)
+    pub(super) fn meets(&self, request: &[u8]) -> Option<Point> {
+        self.point.lock().take_if(|point| point.is_in(request))
     }
 }

@@ -30,6 +30,7 @@ async fn what_is_stopped_arrives_when_it_is_released() {
     proxy.stop_at(Point {
         words: &["finish", "7"],
         side: Side::Request,
+        reply: "",
     });
     client.write_all(b"begin 7;").await.unwrap();
     assert_eq!(read(&mut server, 8).await, b"begin 7;");
@@ -47,7 +48,12 @@ async fn a_reply_is_stopped_after_the_request_went_through() {
     proxy.stop_at(Point {
         words: &["begin"],
         side: Side::Reply,
+        reply: "done",
     });
+    client.write_all(b"begin").await.unwrap();
+    assert_eq!(read(&mut server, 5).await, b"begin");
+    server.write_all(b"nothing").await.unwrap();
+    assert_eq!(read(&mut client, 7).await, b"nothing", "another reply passes");
     client.write_all(b"begin").await.unwrap();
     assert_eq!(read(&mut server, 5).await, b"begin");
     server.write_all(b"done").await.unwrap();

@@ -51,6 +51,12 @@ impl Phase {
     /// The statement at which a worker is stopped; in D and E the stand-in keeps it waiting. `judge` is whoever
     /// records the intent.
     pub(crate) fn point(self, judge: Judge) -> Option<Point> {
+        // A claim that finds nothing passes.
+        let claimed = if self == C && judge == Judge::Ledger {
+            "signature"
+        } else {
+            ""
+        };
         let (words, side): (&[_], _) = match self {
             A => (&["x402.claim_to_settle("], Side::Request),
             B => (&["x402.begin_settle("], Side::Request),
@@ -60,7 +66,11 @@ impl Phase {
             F => (&["x402.finish("], Side::Request),
             G => (&["x402.finish("], Side::Reply),
         };
-        Some(Point { words, side })
+        Some(Point {
+            words,
+            side,
+            reply: claimed,
+        })
     }
 
     /// What is true of the payment then: its statuses (a lease that ran out makes `unknown` of `settling`), calls

@@ -117,17 +117,6 @@ impl Place {
         self.plan("two", &format!("127.0.0.1:{}", self.scene.database.server().port))
     }
 
-    /// Waits until the worker has found that nothing is due: until somebody pays it claims nothing.
-    async fn looked(&self) -> Result<()> {
-        let sql = "SELECT count(*) FROM pg_stat_activity
-            WHERE datname = current_database() AND state = 'idle' AND query LIKE '%other_ms%'";
-        let look = || async {
-            let found = self.scene.watch.client().query_one(sql, &[]).await?;
-            Ok((found.get::<_, i64>(0) > 0).then_some(()))
-        };
-        wait_until(LONG, "the worker's first look at the queue", look).await
-    }
-
     /// Pays, and waits until the worker has come to `phase`.
     pub(crate) async fn at(self, phase: Phase) -> Result<Stage> {
         let worker = self.worker()?.start().await?;
@@ -150,9 +139,6 @@ impl Place {
         };
         if judge == Judge::Worker {
             self.scene.watch.client().batch_execute(UNJUDGED).await?;
-        }
-        if phase == Phase::C && judge == Judge::Ledger {
-            self.looked().await?;
         }
         if let Some(point) = phase.point(judge) {
             self.proxy.stop_at(point);
