@@ -23,7 +23,6 @@ BEGIN
     x402.sale(uuid), x402.sell(jsonb, jsonb, text, text, text, boolean, boolean, integer), x402.settle_now(uuid),
     x402.sell_many(jsonb, text, interval),
     x402.examine(jsonb, jsonb, text, text, text), x402.claim_delivery(uuid, text, interval, boolean),
-    x402.claim_deliveries(uuid[], text, interval[], boolean[]),
     x402.extend_delivery(uuid, bigint, interval), x402.mark_delivered(uuid), x402.purge_answers(integer),
     x402.answer_delivery(uuid, bigint, integer, jsonb, bytea, interval, boolean),
     x402.answer_deliveries(uuid[], bigint[], integer[], jsonb[], bytea[], interval[], boolean[]),

@@ -5,74 +5,55 @@
 CREATE FUNCTION x402._max_interrupted() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp RETURN 3;
 
--- Whoever finds a delivery locked does not wait for it: somebody is at it. Planned as x402.finish() is.
-CREATE FUNCTION x402.claim_deliveries(payment_ids uuid[], worker text, leases interval[], settled_only boolean[])
-RETURNS TABLE (n bigint, token bigint, state text, status text, busy_ms bigint, answer_status integer,
-  answer_headers jsonb, answer_body bytea)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $fn$
-#variable_conflict use_column
-DECLARE
-  at timestamptz := clock_timestamp();
-  places bigint[];
-  tokens bigint[];
-BEGIN
-  IF worker IS NULL OR EXISTS (SELECT FROM unnest(payment_ids, leases, settled_only) AS g (id, lease, settled_only)
-       WHERE g.settled_only IS NULL OR g.lease > interval '0' IS NOT TRUE) THEN
-    RAISE invalid_parameter_value USING MESSAGE = 'worker, a positive lease and settled_only are needed';
-  END IF;
-  WITH free AS (
-    SELECT d.payment_id, g.n, g.lease
-    FROM unnest(payment_ids, leases, settled_only) WITH ORDINALITY AS g (id, lease, settled_only, n)
-    JOIN x402.deliveries d ON d.payment_id = g.id AND d.payment_id = ANY (payment_ids)
-    JOIN @extschema@.x402_payments p ON p.id = g.id AND p.id = ANY (payment_ids)
-    WHERE (d.state = 'open' OR d.state = 'claimed' AND d.claimed_until <= at)
-      AND (p.status = 'settled' OR NOT g.settled_only) AND d.interrupted < x402._max_interrupted()
-    FOR UPDATE OF d SKIP LOCKED
-  ), taken AS (
-    UPDATE x402.deliveries d SET state = 'claimed', token = nextval('x402.lease_tokens'), claimed_by = worker,
-      claimed_until = at + f.lease, attempts = d.attempts + 1
-    FROM free f WHERE d.payment_id = f.payment_id AND d.payment_id = ANY (payment_ids)
-    RETURNING f.n, d.token
-  )
-  SELECT array_agg(t.n), array_agg(t.token) INTO places, tokens FROM taken t;
-  RETURN QUERY
-  SELECT g.n, t.token,
-    CASE WHEN t.token IS NOT NULL THEN 'claimed'
-         WHEN d.interrupted >= x402._max_interrupted() THEN 'answered'
-         WHEN d.state = 'answered' AND p.status <> 'settled' THEN 'unpaid'
-         -- Free by now, or about to be somebody's: the caller looks again.
-         WHEN d.state = 'open' AND (p.status = 'settled' OR NOT g.settled_only) THEN 'claimed'
-         ELSE d.state END, p.status,
-    CASE WHEN t.token IS NULL THEN greatest(0, extract(epoch FROM d.claimed_until - at) * 1000)::bigint END,
-    d.answer_status, d.answer_headers,
-    -- An answer that was recorded before the payment settled is nobody's until it has.
-    CASE WHEN p.status = 'settled' AND d.kept_until > at THEN d.answer_body END
-  FROM unnest(payment_ids, settled_only) WITH ORDINALITY AS g (id, settled_only, n)
-  JOIN x402.deliveries d ON d.payment_id = g.id AND d.payment_id = ANY (payment_ids)
-  JOIN @extschema@.x402_payments p ON p.id = g.id AND p.id = ANY (payment_ids)
-  LEFT JOIN unnest(places, tokens) AS t (n, token) ON t.n = g.n;
-END $fn$;
-COMMENT ON FUNCTION x402.claim_deliveries(uuid[], text, interval[], boolean[]) IS
-'x402.claim_delivery() for several deliveries at once, each given by its place in every array; n is that place, from 1.
-Of several claims of one delivery one gets it. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payments or unknown ones:
-no row. Errors, for the whole call: 22023 without worker, or with a NULL or a lease that is not positive. Execute: owner
-and sidecar roles.';
-
 CREATE FUNCTION x402.claim_delivery(payment_id uuid, worker text, lease interval, settled_only boolean DEFAULT true)
 RETURNS TABLE (token bigint, state text, status text, busy_ms bigint, answer_status integer,
   answer_headers jsonb, answer_body bytea)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT c.token, c.state, c.status, c.busy_ms, c.answer_status, c.answer_headers, c.answer_body
-  FROM x402.claim_deliveries(ARRAY[payment_id], worker, ARRAY[lease], ARRAY[settled_only]) AS c;
-END;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+#variable_conflict use_column
+DECLARE
+  now_at timestamptz := clock_timestamp();
+  ours bigint;
+  held x402.deliveries;
+  paid text;
+BEGIN
+  IF worker IS NULL OR lease IS NULL OR settled_only IS NULL OR lease <= interval '0' THEN
+    RAISE invalid_parameter_value USING MESSAGE = 'worker, a positive lease and settled_only are needed';
+  END IF;
+  LOOP
+    UPDATE x402.deliveries d SET state = 'claimed', token = nextval('x402.lease_tokens'), claimed_by = worker,
+      claimed_until = now_at + lease, attempts = d.attempts + 1
+    FROM @extschema@.x402_payments p
+    WHERE d.payment_id = claim_delivery.payment_id AND p.id = d.payment_id
+      AND (d.state = 'open' OR d.state = 'claimed' AND d.claimed_until <= now_at)
+      AND (p.status = 'settled' OR NOT settled_only) AND d.interrupted < x402._max_interrupted()
+    RETURNING d.token, p.status INTO ours, paid;
+    IF FOUND THEN
+      RETURN QUERY SELECT ours, 'claimed', paid, NULL::bigint, NULL::integer, NULL::jsonb, NULL::bytea;
+      RETURN;
+    END IF;
+    SELECT * INTO held FROM x402.deliveries d WHERE d.payment_id = claim_delivery.payment_id;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+    SELECT p.status INTO paid FROM @extschema@.x402_payments p WHERE p.id = held.payment_id;
+    -- Somebody may have handed it back since, or it was settled.
+    EXIT WHEN paid IS NULL OR held.state = 'answered' OR held.state = 'claimed' AND held.claimed_until > now_at
+      OR settled_only AND paid <> 'settled' OR held.interrupted >= x402._max_interrupted();
+  END LOOP;
+  RETURN QUERY SELECT NULL::bigint,
+    CASE WHEN held.interrupted >= x402._max_interrupted() THEN 'answered'
+         WHEN held.state = 'answered' AND paid <> 'settled' THEN 'unpaid' ELSE held.state END, paid,
+    greatest(0, extract(epoch FROM held.claimed_until - now_at) * 1000)::bigint,
+    held.answer_status, held.answer_headers,
+    -- An answer that was recorded before the payment settled is nobody's until it has.
+    CASE WHEN paid = 'settled' AND held.kept_until > now_at THEN held.answer_body END;
+END $fn$;
 COMMENT ON FUNCTION x402.claim_delivery(uuid, text, interval, boolean) IS
 'Claims the delivery of a payment that was entered by x402.sell(), until the lease runs out. Of any number of
 callers one gets a token and fetches the answer; the others get the state: claimed (busy_ms: how long its lease
-lasts, or 0 where somebody is just taking it or handing it back), unpaid, or answered, with the answer while it is kept.
-settled_only: not before the payment is settled. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or an unknown
-one: no row. Errors: 22023 without worker, positive lease or settled_only. Execute: owner and sidecar roles.';
+lasts), unpaid, or answered, with the answer while it is kept. settled_only: not before the payment is settled.
+VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or an unknown one: no row. Errors: 22023 without worker,
+positive lease or settled_only. Execute: owner and sidecar roles.';
 
 CREATE FUNCTION x402.extend_delivery(payment_id uuid, token bigint, lease interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$

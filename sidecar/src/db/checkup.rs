@@ -29,7 +29,7 @@ const NEEDED: &[&str] = &[
     "x402.sell",
     "x402.sell_many",
     "x402.examine",
-    "x402.claim_deliveries",
+    "x402.claim_delivery",
     "x402.extend_delivery",
     "x402.answer_deliveries",
     "x402.settle_now",

@@ -124,13 +124,15 @@ SELECT n, id, payer, network, lease_token, entered_unix
 FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3)) AS entered, "
 );
 
-/// Of those who claim one delivery one gets a token.
+/// Of those who claim one delivery one gets a token. Rows are locked in the order of their ids, as by all who
+/// lock several.
 pub(super) const CLAIM_DELIVERIES: &str = soon!(
     "
-SELECT n, token, state, status, busy_ms, answer_status, answer_headers, answer_body
-FROM x402.claim_deliveries($1, $2, ARRAY(
-    SELECT pg_catalog.make_interval(secs => one.lease)
-    FROM pg_catalog.unnest($3) WITH ORDINALITY AS one (lease, n) ORDER BY one.n), $4) AS claimed, "
+SELECT given.n, claimed.token, state, status, busy_ms, answer_status, answer_headers, answer_body
+FROM (SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3), pg_catalog.unnest($4))
+        WITH ORDINALITY AS one (id, seconds, settled_only, n) ORDER BY id, n) AS given,
+  LATERAL x402.claim_delivery(given.id, $2, pg_catalog.make_interval(secs => given.seconds), given.settled_only)
+    AS claimed, "
 );
 
 /// Heartbeat of a long answer.

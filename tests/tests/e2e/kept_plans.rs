@@ -43,11 +43,8 @@ async fn cycle(sandbox: &Sandbox, table: &str) -> Result<Vec<(&'static str, i64)
     let finish = "SELECT x402.finish(jsonb_agg(jsonb_build_object('id', id, 'lease_token', lease_token,
         'outcome', 'settled', 'tx_hash', '0x' || encode(sha256(id::text::bytea), 'hex')))) FROM held";
     reads.push(("finish", read(sandbox, table, finish).await?));
-    let deliver = "UPDATE held SET token = c.token FROM (SELECT array_agg(id) AS ids FROM held) AS all_held,
-        LATERAL (SELECT ids[n] AS id, token FROM x402.claim_deliveries(ids, 'gateway',
-          array_fill('1 min'::interval, ARRAY[cardinality(ids)]), array_fill(true, ARRAY[cardinality(ids)]))) AS c
-        WHERE held.id = c.id";
-    reads.push(("claim_deliveries", read(sandbox, table, deliver).await?));
+    let deliver = "UPDATE held SET token = (SELECT token FROM x402.claim_delivery(id, 'gateway', '1 min'))";
+    reads.push(("claim_delivery", read(sandbox, table, deliver).await?));
     let answer = "SELECT x402.answer_deliveries(array_agg(id), array_agg(token), array_agg(200), array_agg('[]'::jsonb),
         array_agg('report'::bytea), array_agg('1 min'::interval), array_agg(true)) FROM held";
     reads.push(("answer_deliveries", read(sandbox, table, answer).await?));

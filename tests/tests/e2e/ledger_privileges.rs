@@ -22,7 +22,7 @@ const PRIVATE: [&str; 6] = [
 /// A row of the guide's server code.
 const GUIDE_ROW: &str =
     "INSERT INTO x402_payments (payer_address, endpoint, amount, tx_hash) VALUES ('0xAb', '/x', '1', '0xAA')";
-const WORKERS_CALLS: [&str; 19] = [
+const WORKERS_CALLS: [&str; 18] = [
     "x402.submit('{}', '{}')",
     "x402.claim('eve', 1, '1 min')",
     "x402.claim_to_settle('eve', 1, '1 min')",
@@ -39,7 +39,6 @@ const WORKERS_CALLS: [&str; 19] = [
     "x402.explain(gen_random_uuid())",
     "x402.stats()",
     "x402.claim_delivery(gen_random_uuid(), 'eve', '1 min', true)",
-    "x402.claim_deliveries('{}', 'eve', '{}', '{}')",
     "x402.mark_delivered(gen_random_uuid())",
     "x402.sell_many('[]', 'eve', '1 min')",
 ];
