@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use insforge_protocol::asset::VouchedDomain;
 use insforge_protocol::ledger::{Reported, Status, Word, next_status};
 use insforge_protocol::okx::{Class, HashStatus};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -211,6 +212,8 @@ impl Courier for FakeCourier {
 pub(super) struct FakeArchive {
     pub(super) unproven: Mutex<Vec<Unproven>>,
     pub(super) confirmations: Mutex<Vec<Confirmation>>,
+    /// Something was confirmed.
+    pub(super) confirmed: Notify,
     pub(super) transfers: Mutex<Vec<Transfer>>,
     /// No payment names these transfers yet.
     pub(super) nobodys: Mutex<bool>,
@@ -243,6 +246,7 @@ impl Archive for FakeArchive {
             .lock()
             .unwrap()
             .extend_from_slice(confirmations);
+        self.confirmed.notify_one();
         ok(confirmations.len())
     }
 

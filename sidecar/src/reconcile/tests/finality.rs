@@ -33,20 +33,12 @@ async fn recorded(nodes: &[&Node], unproven: Vec<Unproven>) -> Vec<Confirmation>
     let tracker = FinalityTracker::new(chains, archive.clone(), Arc::default(), Duration::from_millis(20));
     let stop = CancellationToken::new();
     let run = tracker.run(stop.clone());
-    let found = async {
-        for _ in 0..100 {
-            let confirmations = archive.confirmations.lock().unwrap().clone();
-            if !confirmations.is_empty() {
-                return confirmations;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Vec::new()
-    };
+    let confirmed = tokio::time::timeout(Duration::from_secs(2), archive.confirmed.notified());
     tokio::select! {
-        () = run => Vec::new(),
-        found = found => found,
+        () = run => {}
+        _ = confirmed => {}
     }
+    archive.confirmations.lock().unwrap().clone()
 }
 
 async fn paid_at_50(height: u64) -> (Node, B256) {

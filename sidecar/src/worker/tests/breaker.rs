@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::fake::{Act, FakeFacilitator};
+use super::fake_facilitator::{Act, FakeFacilitator};
 use super::{NOW, SECOND, Settler, WIDE, with};
 
 /// Calls that came in each round, where rounds are at least a quarter of a second apart.

@@ -3,7 +3,7 @@
 use insforge_protocol::ledger::Status;
 use tokio::time::Instant;
 
-use super::fake::FakeFacilitator;
+use super::fake_facilitator::FakeFacilitator;
 use super::{Limits, SECOND, Settler, WIDE, with};
 use crate::selling::{Begun, Settler as _};
 use crate::settle::fixture;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use insforge_protocol::ledger::Status;
 use tokio::time::{Instant, sleep};
 
-use super::fake::{Act, FakeFacilitator};
+use super::fake_facilitator::{Act, FakeFacilitator};
 use super::{Limits, NOW, SECOND, Settler, WIDE, with};
 
 #[tokio::test(start_paused = true)]

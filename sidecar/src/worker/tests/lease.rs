@@ -4,7 +4,8 @@ use insforge_protocol::ledger::Status;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::fake::{FakeFacilitator, LEASE};
+use super::fake::LEASE;
+use super::fake_facilitator::FakeFacilitator;
 use super::{SECOND, Settler, WIDE, with};
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ mod breaker;
 mod direct;
 mod dispatch;
 mod fake;
+mod fake_facilitator;
 mod lease;
 mod recorder;
 mod stop;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use insforge_protocol::ledger::Status;
 use tokio_util::sync::CancellationToken;
 
-use self::fake::{FakeFacilitator, FakeLedger, LEASE};
+use self::fake::{FakeLedger, LEASE};
+use self::fake_facilitator::FakeFacilitator;
 use super::*;
 use crate::bell::Bell;
 use crate::facilitator::Limiter;

@@ -2,7 +2,7 @@ use insforge_protocol::ledger::Status;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep};
 
-use super::fake::{Act, FakeFacilitator};
+use super::fake_facilitator::{Act, FakeFacilitator};
 use super::{NOW, SECOND, Settler, WIDE, with};
 
 #[tokio::test(start_paused = true)]
