@@ -33,6 +33,7 @@ struct Written<'a> {
     hold: bool,
     max_unsettled: Option<u32>,
     begin: bool,
+    claim_ms: Option<u64>,
 }
 
 impl fmt::Debug for Written<'_> {
@@ -44,20 +45,24 @@ impl fmt::Debug for Written<'_> {
 impl<'a> Written<'a> {
     fn of(sale: &'a NewSale) -> Self {
         let entry = &sale.entry;
-        let max_unsettled = match sale.how {
+        let terms = match sale.how {
             How::Submit => None,
-            How::Sell { max_unsettled, .. } => max_unsettled.map(|n| n.min(i32::MAX.unsigned_abs())),
+            How::Sell(terms) => Some(terms),
         };
+        let most = i32::MAX.unsigned_abs();
+        let milliseconds =
+            |lease: Duration| u64::try_from(lease.as_millis()).map_or(most.into(), |ms| ms.min(most.into()));
         Self {
             payment: &entry.payment,
             requirements: &entry.requirements,
             resource: &entry.resource,
             method: entry.method.as_deref(),
             body_sha256: entry.body_sha256.as_deref(),
-            deliver: sale.how != How::Submit,
+            deliver: terms.is_some(),
             hold: sale.how.is_held(),
-            max_unsettled,
+            max_unsettled: terms.and_then(|terms| terms.max_unsettled).map(|n| n.min(most)),
             begin: sale.begin,
+            claim_ms: terms.and_then(|terms| terms.claim).map(milliseconds),
         }
     }
 }
@@ -189,6 +194,7 @@ fn entered_of(row: &Row, sale: Option<&NewSale>) -> Result<Entered, DbError> {
     let network: String = get(row, "network")?;
     let begun: Option<i64> = get(row, "lease_token")?;
     let at: i64 = get(row, "entered_unix")?;
+    let claimed: Option<i64> = get(row, "delivery_token")?;
     let delivered_here = sale.is_some_and(|sale| sale.how != How::Submit);
     Ok(Entered {
         sale: Sale {
@@ -202,10 +208,10 @@ fn entered_of(row: &Row, sale: Option<&NewSale>) -> Result<Entered, DbError> {
             payer: get(row, "payer")?,
             network: network.parse().ok(),
             error_reason: None,
-            delivery: if delivered_here {
-                Delivery::Open
-            } else {
-                Delivery::None
+            delivery: match claimed {
+                Some(token) => Delivery::Ours(token),
+                None if delivered_here => Delivery::Open,
+                None => Delivery::None,
             },
         },
         begun,

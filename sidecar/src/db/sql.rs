@@ -114,13 +114,13 @@ SELECT verdict, reason, message, payer, status, delivered_for_ms FROM x402.exami
 
 /// Records many payments with the intents of those that are sent at once, and waits for the disk.
 pub(super) const SELL_MANY: &str = "
-SELECT n, id, payer, network, lease_token, entered_unix
+SELECT n, id, payer, network, lease_token, entered_unix, delivery_token
 FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3))";
 
 /// The same without intents.
 pub(super) const SELL_MANY_SOON: &str = soon!(
     "
-SELECT n, id, payer, network, lease_token, entered_unix
+SELECT n, id, payer, network, lease_token, entered_unix, delivery_token
 FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3)) AS entered, "
 );
 

@@ -101,6 +101,7 @@ impl Connection {
             }
         };
         if stop_here {
+            *self.shared.held.lock() = bytes.to_vec();
             self.shared.stopped.send_modify(|count| *count += 1);
         }
     }

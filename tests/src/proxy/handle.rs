@@ -65,6 +65,12 @@ impl Proxy {
         Ok(())
     }
 
+    /// What was said at the point that a conversation was stopped at last, as far as it is text.
+    #[must_use]
+    pub fn held(&self) -> String {
+        String::from_utf8_lossy(&self.shared.held.lock()).into_owned()
+    }
+
     /// Lets go on what is stopped.
     pub fn release(&self) {
         self.shared.rules.send_modify(|rules| rules.releases += 1);

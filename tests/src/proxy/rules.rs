@@ -67,6 +67,8 @@ pub(super) struct Rules {
 pub(super) struct Shared {
     pub(super) rules: watch::Sender<Rules>,
     pub(super) point: Mutex<Option<Point>>,
+    /// What was said at the last point that a conversation was stopped at.
+    pub(super) held: Mutex<Vec<u8>>,
     /// Conversations stopped at a point so far.
     pub(super) stopped: watch::Sender<u64>,
 }
@@ -76,6 +78,7 @@ impl Default for Shared {
         Shared {
             rules: watch::Sender::new(Rules::default()),
             point: Mutex::new(None),
+            held: Mutex::default(),
             stopped: watch::Sender::new(0),
         }
     }

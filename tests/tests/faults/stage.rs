@@ -198,13 +198,21 @@ impl Stage {
     async fn check_facts(&self) -> Result<()> {
         let row = ledger::row(self.place.scene.watch.client(), self.id).await?;
         let (statuses, calls, transfers) = self.phase.facts();
-        let (is, log) = (row.status.as_str(), self.worker.log().text());
-        assert!(statuses.contains(&is), "{:?}: it is {is}\n{log}", self.phase);
+        let events = ledger::events(self.place.scene.watch.client(), self.id).await?;
+        let found = || {
+            format!(
+                "{:?}: {events:#?}\nheld: {}\nthe worker's log:\n{}",
+                self.phase,
+                self.place.proxy.held(),
+                self.worker.log().text()
+            )
+        };
+        assert!(statuses.contains(&row.status.as_str()), "{}", found());
         assert_eq!(
             (self.calls(), self.transfers()),
             (calls, transfers),
-            "{:?}\n{log}",
-            self.phase
+            "{}",
+            found()
         );
         Ok(())
     }

@@ -14,14 +14,14 @@ use super::answer::{self, Voice, of_kind, problem};
 use super::asker;
 use super::body::{self, NotTaken, Taken};
 use super::catalog::{Admission, Route, Sold};
-use super::claim::Claim;
+use super::claim::{Claim, Reserved, WITH_SALE};
 use super::decide::{Next, next};
 use super::headers::mark_sold;
 use super::payment::{self, Sent};
 use super::service::{Asked, Gateway, not_taken};
 use crate::config::Order;
 use crate::selling::serve::Body;
-use crate::selling::{BookError, Claimed, Entry, How, Kept, Sale};
+use crate::selling::{BookError, Claimed, Delivery, Entry, How, Kept, Sale, Terms};
 
 /// Added to the times of an upstream and of a settlement: how long a delivery may hold its claim without
 /// prolonging it.
@@ -44,6 +44,12 @@ pub(super) struct Purchase {
 impl Purchase {
     pub(super) fn sold(&self) -> Option<&Sold> {
         self.route.sold.as_ref()
+    }
+
+    /// How long a delivery may take without its claim being prolonged.
+    fn lease(&self) -> Duration {
+        let settle = self.sold().map_or(Duration::ZERO, |sold| sold.settle_wait);
+        self.route.upstream_timeout + settle + SLACK
     }
 
     /// 402, because no money moved and none can.
@@ -96,10 +102,11 @@ impl Gateway {
             body_sha256,
             verified: false,
         };
-        let how = How::Sell {
+        let how = How::Sell(Terms {
             hold: sold.order == Order::HandleFirst,
             max_unsettled: sold.max_unsettled,
-        };
+            claim: Some(WITH_SALE),
+        });
         let purchase = Purchase {
             route: route.clone(),
             voice: Voice {
@@ -112,10 +119,28 @@ impl Gateway {
             asker,
             asked,
         };
+        let at = Instant::now();
         match self.till.record(entry, &payment, requirements, how).await {
-            Ok(sale) => self.proceed(purchase, body, sale, sold).await,
+            Ok(sale) => {
+                let reserved = self.reserved(&purchase, &sale, at);
+                self.proceed(purchase, body, sale, sold, reserved).await
+            }
             Err(error) => not_recorded(&purchase, &error),
         }
+    }
+
+    /// The delivery that was claimed with the sale, not before `at`.
+    fn reserved(&self, purchase: &Purchase, sale: &Sale, at: Instant) -> Reserved {
+        let claim = match sale.delivery {
+            Delivery::Ours(token) => Some(self.claimed(purchase, sale, token).with_sale(at)),
+            _ => None,
+        };
+        Reserved::new(claim, self.tasks.clone())
+    }
+
+    fn claimed(&self, purchase: &Purchase, sale: &Sale, token: i64) -> Claim {
+        let flight = self.flights.begin(sale.id);
+        Claim::new(self.till.book().clone(), sale.id, token, purchase.lease(), flight)
     }
 
     /// From a recorded payment to an answer.
@@ -125,6 +150,7 @@ impl Gateway {
         body: Taken,
         mut sale: Sale,
         sold: &Sold,
+        mut reserved: Reserved,
     ) -> Response<Body> {
         let (mut waited, mut unpaid) = (false, 0);
         loop {
@@ -139,11 +165,13 @@ impl Gateway {
                 Next::Open(after) => return answer::open(&purchase.voice, Some(&sale), after),
                 Next::Review => return answer::review(&sale),
             };
-            let lease = purchase.route.upstream_timeout + sold.settle_wait + SLACK;
-            match self.till.book().claim(sale.id, lease, settled_only).await {
+            if let Some(claim) = reserved.take().await {
+                return self.deliver(purchase, body, sale, claim).await;
+            }
+            let claimed = self.till.book().claim(sale.id, purchase.lease(), settled_only);
+            match claimed.await {
                 Ok(Claimed::Ours(token)) => {
-                    let flight = self.flights.begin(sale.id);
-                    let claim = Claim::new(self.till.book().clone(), sale.id, token, lease, flight);
+                    let claim = self.claimed(&purchase, &sale, token);
                     return self.deliver(purchase, body, sale, claim).await;
                 }
                 Ok(Claimed::Answered(kept)) => return self.replay(&purchase, &sale, kept).await,
@@ -157,7 +185,7 @@ impl Gateway {
                 Ok(Claimed::Unpaid(status)) if unpaid < MAX_UNPAID => {
                     unpaid += 1;
                     sale.status = status;
-                    sale.delivery = crate::selling::Delivery::Answered;
+                    sale.delivery = Delivery::Answered;
                 }
                 Ok(Claimed::Unpaid(_)) => {
                     return answer::open(&purchase.voice, Some(&sale), Duration::from_secs(3));
