@@ -125,7 +125,9 @@ impl BatchBook for PgBook {
             let statuses: Vec<i32> = of().map(|answer| i32::from(answer.status)).collect();
             let headers: Vec<_> = of().map(|answer| Json(&answer.headers)).collect();
             let bodies: Vec<_> = of().map(|answer| answer.body.as_deref()).collect();
-            let keep: Vec<f64> = of().map(|answer| answer.keep.as_secs_f64()).collect();
+            let keep: Vec<String> = of()
+                .map(|answer| format!("{} ms", answer.keep.as_millis()))
+                .collect();
             let delivered: Vec<bool> = of().map(|answer| answer.delivered).collect();
             let params: [Param<'_>; 7] = [
                 (&ids, Type::UUID_ARRAY),
@@ -133,7 +135,7 @@ impl BatchBook for PgBook {
                 (&statuses, Type::INT4_ARRAY),
                 (&headers, Type::JSONB_ARRAY),
                 (&bodies, Type::BYTEA_ARRAY),
-                (&keep, Type::FLOAT8_ARRAY),
+                (&keep, Type::TEXT_ARRAY),
                 (&delivered, Type::BOOL_ARRAY),
             ];
             let rows = self.batch(sql::ANSWER_DELIVERIES, &params).await?;

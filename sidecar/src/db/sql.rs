@@ -139,13 +139,11 @@ FROM (SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3), pg_
 pub(super) const EXTEND_DELIVERY: &str =
     soon!("SELECT x402.extend_delivery($1, $2, pg_catalog.make_interval(secs => $3)) AS done FROM ");
 
-/// Records answers.
+/// Records answers. Durations are cast as a whole: a subquery for them would take as long to plan as all the rest.
 pub(super) const ANSWER_DELIVERIES: &str = soon!(
     "
 SELECT held.payment_id, held.token
-FROM x402.answer_deliveries($1, $2, $3, $4, $5, ARRAY(
-    SELECT pg_catalog.make_interval(secs => one.keep)
-    FROM pg_catalog.unnest($6) WITH ORDINALITY AS one (keep, n) ORDER BY one.n), $7) AS held, "
+FROM x402.answer_deliveries($1, $2, $3, $4, $5, $6::pg_catalog.interval[], $7) AS held, "
 );
 
 /// Lets a held payment be settled.
