@@ -1,7 +1,6 @@
--- Entering many payments at once, as a busy seller does: one statement and one commit for all of them, and with it the
--- intent of those that the same process settles, and the claim of deliveries that it makes as soon as they are settled.
--- Nobody waits long for one that another transaction is
--- just entering.
+-- Entering many payments at once, as a busy seller does: one statement and one commit for all of them. With them go the
+-- intents of those that the same process settles, and the claims of those that it delivers. Nobody waits long for one
+-- that another transaction is just entering.
 
 -- A payment of x402.sell_many(). deliver: as by x402.sell(), which knows hold and max_unsettled; else as by
 -- x402.submit(). begin: whoever enters it calls the facilitator itself. claim_ms: whoever enters it makes the delivery,
@@ -99,7 +98,7 @@ BEGIN
   ) SELECT array_agg(r.id) INTO entered FROM recorded r;
   RETURN QUERY
   WITH fresh AS MATERIALIZED (
-    SELECT a.*, CASE WHEN a.begins THEN nextval('x402.lease_tokens') END AS token,
+    SELECT a.*, CASE WHEN a.begins THEN nextval('x402.lease_tokens') END AS lease_token,
       CASE WHEN (a.entry).deliver AND (a.entry).claim_ms > 0 THEN nextval('x402.lease_tokens') END AS delivery_token
     FROM unnest(arrivals) a WHERE a.id = ANY (entered)
   ), signed AS (
@@ -110,7 +109,7 @@ BEGIN
     INSERT INTO x402.queue (payment_id, status, valid_before, due_at, lease_token, leased_by, leased_until, attempts)
     SELECT f.id, CASE WHEN f.begins THEN 'settling' ELSE 'pending' END, (f.judged).valid_before,
       CASE WHEN (f.entry).deliver AND (f.entry).hold THEN x402._held_until((f.judged).valid_before) ELSE now() END,
-      f.token, CASE WHEN f.begins THEN worker END, CASE WHEN f.begins THEN started + lease END, f.begins::integer
+      f.lease_token, CASE WHEN f.begins THEN worker END, CASE WHEN f.begins THEN started + lease END, f.begins::integer
     FROM fresh f
   ), deliverable AS (
     INSERT INTO x402.deliveries (payment_id, payer, state, token, claimed_by, claimed_until, attempts)
@@ -121,10 +120,10 @@ BEGIN
     FROM fresh f WHERE (f.entry).deliver
   ), begun AS (
     INSERT INTO x402.events (payment_id, from_status, to_status, actor, evidence)
-    SELECT f.id, 'pending', 'settling', worker, jsonb_build_object('attempt', 1, 'lease_token', f.token)
+    SELECT f.id, 'pending', 'settling', worker, jsonb_build_object('attempt', 1, 'lease_token', f.lease_token)
     FROM fresh f WHERE f.begins
   )
-  SELECT f.n, f.id, (f.judged).payer, (f.judged).network, f.token, floor(extract(epoch FROM started))::bigint,
+  SELECT f.n, f.id, (f.judged).payer, (f.judged).network, f.lease_token, floor(extract(epoch FROM started))::bigint,
     f.delivery_token
   FROM fresh f;
 END $fn$;
@@ -132,10 +131,10 @@ COMMENT ON FUNCTION x402.sell_many(jsonb, text, interval) IS
 'Enters many payments at once: an array of {payment, requirements, resource, method?, body_sha256?, deliver?, hold?,
 max_unsettled?, begin?, claim_ms?}. deliver: as x402.sell() does it, else as x402.submit() does. begin: the worker calls
 the facilitator as soon as this is committed; the intent is recorded as x402.begin_settle() does, under a lease with the
-lease_token returned. claim_ms: the worker delivers; the delivery is claimed for so long, under the delivery_token
-returned, as x402.claim_delivery() does, but before the payment is settled: make it when it is. Returns those that were
+lease_token returned. claim_ms: the worker delivers; the delivery is claimed for so many milliseconds under the
+delivery_token returned, though the payment is not settled yet; NULL, 0 or less: it stays open. Returns those that were
 entered, by their place n from 1. What is missing is in the ledger already, is not valid beyond doubt, names no
-resource, or has a payer with too many open payments: ask x402.sell() or x402.submit() about it, which say what it is. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL entries: no rows.
-Errors, for the whole call: 22023 without worker or a positive lease, or for entries that are no array of objects,
+resource, or has a payer with too many open payments: ask x402.sell() or x402.submit() about it, which say what it is.
+VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL entries: no rows. Errors, for the whole call: 22023 without worker or a positive lease, or for entries that are no array of objects,
 22P02 for a malformed member, 23514 for a body_sha256 that is none, 40001 in REPEATABLE READ and above, 55P03 where
 another transaction is entering one of them for a quarter of a second. Execute: owner and sidecar roles.';

@@ -31,9 +31,9 @@ struct Written<'a> {
     body_sha256: Option<&'a str>,
     deliver: bool,
     hold: bool,
-    max_unsettled: Option<u32>,
+    max_unsettled: Option<i32>,
     begin: bool,
-    claim_ms: Option<u64>,
+    claim_ms: Option<i32>,
 }
 
 impl fmt::Debug for Written<'_> {
@@ -49,9 +49,6 @@ impl<'a> Written<'a> {
             How::Submit => None,
             How::Sell(terms) => Some(terms),
         };
-        let most = i32::MAX.unsigned_abs();
-        let milliseconds =
-            |lease: Duration| u64::try_from(lease.as_millis()).map_or(most.into(), |ms| ms.min(most.into()));
         Self {
             payment: &entry.payment,
             requirements: &entry.requirements,
@@ -60,9 +57,13 @@ impl<'a> Written<'a> {
             body_sha256: entry.body_sha256.as_deref(),
             deliver: terms.is_some(),
             hold: sale.how.is_held(),
-            max_unsettled: terms.and_then(|terms| terms.max_unsettled).map(|n| n.min(most)),
+            max_unsettled: terms
+                .and_then(|terms| terms.max_unsettled)
+                .map(|n| i32::try_from(n).unwrap_or(i32::MAX)),
             begin: sale.begin,
-            claim_ms: terms.and_then(|terms| terms.claim).map(milliseconds),
+            claim_ms: terms
+                .and_then(|terms| terms.claim)
+                .map(|lease| i32::try_from(lease.as_millis()).unwrap_or(i32::MAX)),
         }
     }
 }

@@ -112,7 +112,8 @@ pub(super) const SALE: &str = "SELECT * FROM x402.sale($1) AS sale WHERE sale.id
 pub(super) const EXAMINE: &str = "
 SELECT verdict, reason, message, payer, status, delivered_for_ms FROM x402.examine($1, $2, $3, $4, $5)";
 
-/// Records many payments with the intents of those that are sent at once, and waits for the disk.
+/// Records many payments with the intents of those that are sent at once and the claims of those that are delivered
+/// here, and waits for the disk.
 pub(super) const SELL_MANY: &str = "
 SELECT n, id, payer, network, lease_token, entered_unix, delivery_token
 FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3))";
@@ -139,7 +140,7 @@ FROM (SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3), pg_
 pub(super) const EXTEND_DELIVERY: &str =
     soon!("SELECT x402.extend_delivery($1, $2, pg_catalog.make_interval(secs => $3)) AS done FROM ");
 
-/// Records answers. Durations are cast as a whole: a subquery for them would take as long to plan as all the rest.
+/// Records answers. Durations are cast as a whole: a subquery for them takes a third of the statement's time to plan.
 pub(super) const ANSWER_DELIVERIES: &str = soon!(
     "
 SELECT held.payment_id, held.token

@@ -1,5 +1,5 @@
-//! A ledger for many buyers at once: what they ask for together goes in one statement, and payments that can be
-//! sent at once are recorded together with their intent.
+//! A ledger for many buyers at once: what they ask for together goes in one statement, payments that can be sent at
+//! once are recorded together with their intent, and deliveries are claimed with their sale.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -45,6 +45,13 @@ pub enum How {
     Sell(Terms),
 }
 
+impl How {
+    /// Whether it is not to be settled before the answer is there.
+    pub const fn is_held(self) -> bool {
+        matches!(self, Self::Sell(Terms { hold: true, .. }))
+    }
+}
+
 /// On what terms something is sold that is delivered here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
@@ -52,15 +59,9 @@ pub struct Terms {
     pub hold: bool,
     /// Unsettled payments of one payer; `None`: any number.
     pub max_unsettled: Option<u32>,
-    /// How long the delivery is claimed for, where it can be with the record; `None`: not at all.
+    /// How long the delivery is claimed for in the statement that records the payment. [`Book::sell`] alone may leave it
+    /// open; `None`: it stays open.
     pub claim: Option<Duration>,
-}
-
-impl How {
-    /// Whether it is not to be settled before the answer is there.
-    pub const fn is_held(self) -> bool {
-        matches!(self, Self::Sell(Terms { hold: true, .. }))
-    }
 }
 
 /// A payment to be recorded, with what it is for.

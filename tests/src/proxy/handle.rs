@@ -65,7 +65,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// What was said at the point that a conversation was stopped at last, as far as it is text.
+    /// What was said where a conversation was stopped last, as text.
     #[must_use]
     pub fn held(&self) -> String {
         String::from_utf8_lossy(&self.shared.held.lock()).into_owned()

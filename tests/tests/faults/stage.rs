@@ -144,7 +144,7 @@ impl Place {
             self.proxy.stop_at(point);
         }
         let (signed, id) = self.scene.pay().await?;
-        let stage = Stage {
+        let mut stage = Stage {
             place: self,
             worker,
             signed,
@@ -195,9 +195,10 @@ impl Stage {
         })
     }
 
-    async fn check_facts(&self) -> Result<()> {
-        let row = ledger::row(self.place.scene.watch.client(), self.id).await?;
+    /// What is stopped is where the phase says.
+    async fn check_facts(&mut self) -> Result<()> {
         let (statuses, calls, transfers) = self.phase.facts();
+        let reached = self.place.scene.watch.status(self.id, statuses, LONG).await;
         let events = ledger::events(self.place.scene.watch.client(), self.id).await?;
         let found = || {
             format!(
@@ -207,7 +208,7 @@ impl Stage {
                 self.worker.log().text()
             )
         };
-        assert!(statuses.contains(&row.status.as_str()), "{}", found());
+        reached.with_context(found)?;
         assert_eq!(
             (self.calls(), self.transfers()),
             (calls, transfers),

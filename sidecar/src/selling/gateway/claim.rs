@@ -16,9 +16,9 @@ use crate::tasks::TaskGroup;
 const TRIES: u32 = 4;
 /// After how long a lease is prolonged again that could not be.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long a delivery is claimed for with its sale. A process that dies then holds it up no longer than the payment,
-/// whose own lease lasts about as long.
-pub(super) const WITH_SALE: Duration = Duration::from_secs(10);
+/// How long a delivery is claimed for with its sale. Short, because nobody hands it back where the process dies, or the
+/// buyer goes away before the sale is answered.
+pub(super) const FIRST_LEASE: Duration = Duration::from_secs(10);
 
 /// A claimed delivery.
 pub(super) struct Claim {
@@ -43,10 +43,10 @@ impl Claim {
         }
     }
 
-    /// One that was made with its sale, not before `at`, for [`WITH_SALE`].
+    /// One that was made with its sale: its lease is [`FIRST_LEASE`], counted from `at`, before the sale was asked for.
     pub(super) fn with_sale(self, at: Instant) -> Self {
         Self {
-            extend_at: at + WITH_SALE / 2,
+            extend_at: at + FIRST_LEASE / 2,
             ..self
         }
     }
@@ -74,7 +74,7 @@ impl Claim {
         }
     }
 
-    /// Prolongs the lease.
+    /// Prolongs the lease; whether it is known to hold.
     async fn extend(&mut self) -> bool {
         self.extend_at = Instant::now() + AGAIN;
         match self.book.extend(self.id, self.token, self.lease).await {

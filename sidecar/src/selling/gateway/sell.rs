@@ -14,7 +14,7 @@ use super::answer::{self, Voice, of_kind, problem};
 use super::asker;
 use super::body::{self, NotTaken, Taken};
 use super::catalog::{Admission, Route, Sold};
-use super::claim::{Claim, Reserved, WITH_SALE};
+use super::claim::{Claim, FIRST_LEASE, Reserved};
 use super::decide::{Next, next};
 use super::headers::mark_sold;
 use super::payment::{self, Sent};
@@ -23,8 +23,7 @@ use crate::config::Order;
 use crate::selling::serve::Body;
 use crate::selling::{BookError, Claimed, Delivery, Entry, How, Kept, Sale, Terms};
 
-/// Added to the times of an upstream and of a settlement: how long a delivery may hold its claim without
-/// prolonging it.
+/// Added to the times of an upstream and of a settlement, so that few claims are prolonged more than once.
 const SLACK: Duration = Duration::from_secs(15);
 /// How often another process's delivery is looked at.
 const PEEK: Duration = Duration::from_millis(250);
@@ -46,7 +45,7 @@ impl Purchase {
         self.route.sold.as_ref()
     }
 
-    /// How long a delivery may take without its claim being prolonged.
+    /// How long a claim holds that is made after the sale, or is prolonged.
     fn lease(&self) -> Duration {
         let settle = self.sold().map_or(Duration::ZERO, |sold| sold.settle_wait);
         self.route.upstream_timeout + settle + SLACK
@@ -105,8 +104,9 @@ impl Gateway {
         let how = How::Sell(Terms {
             hold: sold.order == Order::HandleFirst,
             max_unsettled: sold.max_unsettled,
-            claim: Some(WITH_SALE),
+            claim: Some(FIRST_LEASE),
         });
+        let at = Instant::now();
         let purchase = Purchase {
             route: route.clone(),
             voice: Voice {
@@ -115,11 +115,10 @@ impl Gateway {
                 network: payment.network,
                 payer: lower(payment.authorization.from),
             },
-            deadline: Instant::now() + sold.settle_wait,
+            deadline: at + sold.settle_wait,
             asker,
             asked,
         };
-        let at = Instant::now();
         match self.till.record(entry, &payment, requirements, how).await {
             Ok(sale) => {
                 let reserved = self.reserved(&purchase, &sale, at);
@@ -132,13 +131,14 @@ impl Gateway {
     /// The delivery that was claimed with the sale, not before `at`.
     fn reserved(&self, purchase: &Purchase, sale: &Sale, at: Instant) -> Reserved {
         let claim = match sale.delivery {
-            Delivery::Ours(token) => Some(self.claimed(purchase, sale, token).with_sale(at)),
+            Delivery::Ours(token) => Some(self.claim(purchase, sale, token).with_sale(at)),
             _ => None,
         };
         Reserved::new(claim, self.tasks.clone())
     }
 
-    fn claimed(&self, purchase: &Purchase, sale: &Sale, token: i64) -> Claim {
+    /// A claim of ours; others here who want the same answer wait for its end.
+    fn claim(&self, purchase: &Purchase, sale: &Sale, token: i64) -> Claim {
         let flight = self.flights.begin(sale.id);
         Claim::new(self.till.book().clone(), sale.id, token, purchase.lease(), flight)
     }
@@ -168,10 +168,10 @@ impl Gateway {
             if let Some(claim) = reserved.take().await {
                 return self.deliver(purchase, body, sale, claim).await;
             }
-            let claimed = self.till.book().claim(sale.id, purchase.lease(), settled_only);
-            match claimed.await {
+            let lease = purchase.lease();
+            match self.till.book().claim(sale.id, lease, settled_only).await {
                 Ok(Claimed::Ours(token)) => {
-                    let claim = self.claimed(&purchase, &sale, token);
+                    let claim = self.claim(&purchase, &sale, token);
                     return self.deliver(purchase, body, sale, claim).await;
                 }
                 Ok(Claimed::Answered(kept)) => return self.replay(&purchase, &sale, kept).await,

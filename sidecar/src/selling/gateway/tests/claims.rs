@@ -8,7 +8,7 @@ use insforge_protocol::ledger::Status;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::super::claim::{Claim, Reserved, WITH_SALE};
+use super::super::claim::{Claim, FIRST_LEASE, Reserved};
 use super::super::flights::Flights;
 use super::harness::{open_shop, said, until};
 use crate::selling::fake::{FakeBook, Fate, offer_v2, payment_v2};
@@ -31,7 +31,7 @@ async fn reserved(book: &Arc<FakeBook>, tasks: &TaskGroup) -> Reserved {
     let terms = Terms {
         hold: false,
         max_unsettled: None,
-        claim: Some(WITH_SALE),
+        claim: Some(FIRST_LEASE),
     };
     let sale = book.sell(&entry, terms).await.unwrap();
     let Delivery::Ours(token) = sale.delivery else {
@@ -61,7 +61,7 @@ async fn a_delivery_whose_payment_settles_soon_costs_no_statement_and_a_later_on
 async fn a_delivery_that_was_lost_while_its_payment_settled_is_not_made() {
     let book = FakeBook::new(Fate::Waits);
     let mut reserved = reserved(&book, &TaskGroup::default()).await;
-    sleep(WITH_SALE).await;
+    sleep(FIRST_LEASE).await;
     book.lapse_all();
     assert!(reserved.take().await.is_none());
 }
@@ -71,17 +71,17 @@ async fn a_slow_upstreams_delivery_is_prolonged_before_it_runs_out() {
     let book = FakeBook::new(Fate::Waits);
     let mut reserved = reserved(&book, &TaskGroup::default()).await;
     let mut claim = reserved.take().await.unwrap();
-    let answer = claim
+    let extended = claim
         .during(async {
-            sleep(WITH_SALE / 2 - Duration::from_millis(1)).await;
+            sleep(FIRST_LEASE / 2 - Duration::from_millis(1)).await;
             assert_eq!(extensions(&book), 0);
             sleep(Duration::from_millis(2)).await;
-            assert_eq!(extensions(&book), 1, "before half of the first lease was over");
+            assert_eq!(extensions(&book), 1, "once half of the first lease is over");
             sleep(LEASE).await;
             extensions(&book)
         })
         .await;
-    assert_eq!(answer, 3, "every half lease from then on");
+    assert_eq!(extended, 3, "every half lease from then on");
 }
 
 #[tokio::test]
