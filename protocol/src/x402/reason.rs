@@ -6,7 +6,7 @@ use super::header::HeaderError;
 use super::{Malformed, Network};
 use crate::evm::{lower, signature::SignatureError};
 
-/// Longest piece of foreign text repeated in a message.
+/// Longest piece of foreign text repeated in a message, in characters as it is quoted.
 const CLIP: usize = 64;
 
 /// Reasons for refusing a payment: a closed set. `Display` says what was wrong and what to do, [`Self::code`]
@@ -197,8 +197,17 @@ impl Reason {
     }
 }
 
+/// As much of a foreign text as fits when it is quoted, where a control character takes the room of several.
 fn clip(text: &str) -> String {
-    text.chars().take(CLIP).collect()
+    let mut room = CLIP;
+    let fits = |c: &char| match room.checked_sub(c.escape_debug().count()) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    text.chars().take_while(fits).collect()
 }
 
 #[cfg(test)]

@@ -76,3 +76,13 @@ fn foreign_text_in_a_message_is_cut_and_escaped() {
     let message = Reason::network(&"\n\"x".repeat(1000)).to_string();
     assert!(message.len() < 400 && !message.contains('\n'), "{message}");
 }
+
+#[test]
+fn foreign_text_of_control_characters_takes_no_more_room_than_other_text() {
+    for (text, longest) in [("e", 64), ("\u{7f}", 10), ("\"", 32), ("é", 64)] {
+        let Reason::UnsupportedScheme(kept) = Reason::unsupported_scheme(&text.repeat(100)) else {
+            panic!()
+        };
+        assert_eq!(kept, text.repeat(longest));
+    }
+}
