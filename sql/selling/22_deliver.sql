@@ -49,8 +49,8 @@ BEGIN
     CASE WHEN paid = 'settled' AND held.kept_until > now_at THEN held.answer_body END;
 END $fn$;
 COMMENT ON FUNCTION x402.claim_delivery(uuid, text, interval, boolean) IS
-'Claims the delivery of a payment that was entered by x402.sell() or x402.sell_many(), until the lease runs out. Of any
-number of callers one gets a token and fetches the answer; the others get the state: claimed (busy_ms: how long its lease
+'Claims the delivery of a payment that was entered by x402.sell(), until the lease runs out. Of any number of
+callers one gets a token and fetches the answer; the others get the state: claimed (busy_ms: how long its lease
 lasts), unpaid, or answered, with the answer while it is kept. settled_only: not before the payment is settled.
 VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or an unknown one: no row. Errors: 22023 without worker,
 positive lease or settled_only. Execute: owner and sidecar roles.';

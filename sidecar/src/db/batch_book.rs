@@ -31,9 +31,8 @@ struct Written<'a> {
     body_sha256: Option<&'a str>,
     deliver: bool,
     hold: bool,
-    max_unsettled: Option<i32>,
+    max_unsettled: Option<u32>,
     begin: bool,
-    claim_ms: Option<i32>,
 }
 
 impl fmt::Debug for Written<'_> {
@@ -45,9 +44,9 @@ impl fmt::Debug for Written<'_> {
 impl<'a> Written<'a> {
     fn of(sale: &'a NewSale) -> Self {
         let entry = &sale.entry;
-        let terms = match sale.how {
+        let max_unsettled = match sale.how {
             How::Submit => None,
-            How::Sell(terms) => Some(terms),
+            How::Sell { max_unsettled, .. } => max_unsettled.map(|n| n.min(i32::MAX.unsigned_abs())),
         };
         Self {
             payment: &entry.payment,
@@ -55,15 +54,10 @@ impl<'a> Written<'a> {
             resource: &entry.resource,
             method: entry.method.as_deref(),
             body_sha256: entry.body_sha256.as_deref(),
-            deliver: terms.is_some(),
+            deliver: sale.how != How::Submit,
             hold: sale.how.is_held(),
-            max_unsettled: terms
-                .and_then(|terms| terms.max_unsettled)
-                .map(|n| i32::try_from(n).unwrap_or(i32::MAX)),
+            max_unsettled,
             begin: sale.begin,
-            claim_ms: terms
-                .and_then(|terms| terms.claim)
-                .map(|lease| i32::try_from(lease.as_millis()).unwrap_or(i32::MAX)),
         }
     }
 }
@@ -126,9 +120,7 @@ impl BatchBook for PgBook {
             let statuses: Vec<i32> = of().map(|answer| i32::from(answer.status)).collect();
             let headers: Vec<_> = of().map(|answer| Json(&answer.headers)).collect();
             let bodies: Vec<_> = of().map(|answer| answer.body.as_deref()).collect();
-            let keep: Vec<String> = of()
-                .map(|answer| format!("{} ms", answer.keep.as_millis()))
-                .collect();
+            let keep: Vec<String> = of().map(|answer| format!("{} ms", answer.keep.as_millis())).collect();
             let delivered: Vec<bool> = of().map(|answer| answer.delivered).collect();
             let params: [Param<'_>; 7] = [
                 (&ids, Type::UUID_ARRAY),
@@ -197,7 +189,6 @@ fn entered_of(row: &Row, sale: Option<&NewSale>) -> Result<Entered, DbError> {
     let network: String = get(row, "network")?;
     let begun: Option<i64> = get(row, "lease_token")?;
     let at: i64 = get(row, "entered_unix")?;
-    let claimed: Option<i64> = get(row, "delivery_token")?;
     let delivered_here = sale.is_some_and(|sale| sale.how != How::Submit);
     Ok(Entered {
         sale: Sale {
@@ -211,10 +202,10 @@ fn entered_of(row: &Row, sale: Option<&NewSale>) -> Result<Entered, DbError> {
             payer: get(row, "payer")?,
             network: network.parse().ok(),
             error_reason: None,
-            delivery: match claimed {
-                Some(token) => Delivery::Ours(token),
-                None if delivered_here => Delivery::Open,
-                None => Delivery::None,
+            delivery: if delivered_here {
+                Delivery::Open
+            } else {
+                Delivery::None
             },
         },
         begun,

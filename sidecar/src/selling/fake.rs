@@ -14,9 +14,7 @@ use k256::ecdsa::SigningKey;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
-    Answer, Book, BookError, Change, Claimed, Delivery, Entry, Examined, Kept, Outcomes, Sale, Terms,
-};
+use super::{Answer, Book, BookError, Change, Claimed, Delivery, Entry, Examined, Kept, Outcomes, Sale};
 
 pub(crate) const NOW: u64 = 1_790_000_000;
 pub(crate) const PAYEE: &str = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8";
@@ -89,7 +87,6 @@ pub(crate) struct FakeBook {
     errors: Mutex<Vec<BookError>>,
     tokens: AtomicUsize,
     pub(crate) deliveries: AtomicUsize,
-    pub(crate) extensions: AtomicUsize,
 }
 
 impl FakeBook {
@@ -103,7 +100,6 @@ impl FakeBook {
             errors: Mutex::default(),
             tokens: AtomicUsize::new(1),
             deliveries: AtomicUsize::new(0),
-            extensions: AtomicUsize::new(0),
         })
     }
 
@@ -136,21 +132,6 @@ impl FakeBook {
         }
     }
 
-    /// Deliveries that somebody is at.
-    pub(crate) fn claimed(&self) -> usize {
-        let rows = self.rows.lock().unwrap();
-        rows.values()
-            .filter(|row| row.sale.delivery == Delivery::Claimed)
-            .count()
-    }
-
-    /// Takes every delivery away from whoever claimed it, as a lease that runs out does.
-    pub(crate) fn lapse_all(&self) {
-        for row in self.rows.lock().unwrap().values_mut() {
-            (row.token, row.sale.delivery) = (None, Delivery::Open);
-        }
-    }
-
     fn apply(&self, row: &mut Row, status: Status) {
         row.sale.status = status;
         row.sale.tx_hash = match status {
@@ -165,7 +146,6 @@ impl FakeBook {
         });
     }
 
-    /// `delivery` is that of a new one; `Ours` is claimed under that token.
     fn enter(&self, entry: &Entry, delivery: Delivery, hold: bool) -> Result<Sale, BookError> {
         if let Some(error) = self.errors.lock().unwrap().pop() {
             return Err(error);
@@ -201,17 +181,10 @@ impl FakeBook {
             });
         }
         let sale = row.sale.clone();
-        if fresh && let Delivery::Ours(token) = delivery {
-            (row.token, row.sale.delivery) = (Some(token), Delivery::Claimed);
-        }
         if fresh && !hold {
             self.decide_fate(row);
         }
         Ok(sale)
-    }
-
-    fn token(&self) -> i64 {
-        self.tokens.fetch_add(1, Ordering::SeqCst) as i64
     }
 
     fn decide_fate(&self, row: &mut Row) {
@@ -241,11 +214,8 @@ impl Book for FakeBook {
         done(self.enter(entry, Delivery::None, false))
     }
 
-    fn sell<'a>(&'a self, entry: &'a Entry, terms: Terms) -> Reply<'a, Sale> {
-        let delivery = terms
-            .claim
-            .map_or(Delivery::Open, |_| Delivery::Ours(self.token()));
-        done(self.enter(entry, delivery, terms.hold))
+    fn sell<'a>(&'a self, entry: &'a Entry, hold: bool, _max_unsettled: Option<u32>) -> Reply<'a, Sale> {
+        done(self.enter(entry, Delivery::Open, hold))
     }
 
     fn is_recorded<'a>(&'a self, entry: &'a Entry) -> Reply<'a, bool> {
@@ -284,7 +254,7 @@ impl Book for FakeBook {
             _ if row.interrupted >= 3 => Claimed::Answered(None),
             _ if settled_only && row.sale.status != Status::Settled => Claimed::Unpaid(row.sale.status),
             _ => {
-                let token = self.token();
+                let token = self.tokens.fetch_add(1, Ordering::SeqCst) as i64;
                 row.sale.delivery = Delivery::Claimed;
                 row.token = Some(token);
                 Claimed::Ours(token)
@@ -294,7 +264,6 @@ impl Book for FakeBook {
     }
 
     fn extend(&self, id: Uuid, token: i64, _lease: Duration) -> Reply<'_, bool> {
-        self.extensions.fetch_add(1, Ordering::SeqCst);
         done(Ok(self.with(id, |row| row.token == Some(token)).unwrap()))
     }
 

@@ -20,7 +20,7 @@ mod verifier;
 pub use batching::BatchingBook;
 pub use book::{
     Answer, BatchBook, Book, BookError, Claimed, Delivery, DeliveryAnswer, DeliveryClaim, Entered, Entry,
-    Examined, How, Kept, NewSale, Sale, Terms,
+    Examined, How, Kept, NewSale, Sale,
 };
 pub use outcomes::{Change, Outcomes, Ticket};
 pub use settler::{Begun, Seat, Settler};

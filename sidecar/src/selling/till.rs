@@ -92,7 +92,7 @@ impl Till {
     async fn enter_once(&self, entry: &Entry, how: How) -> Result<Sale, BookError> {
         match how {
             How::Submit => self.book.submit(entry).await,
-            How::Sell(terms) => self.book.sell(entry, terms).await,
+            How::Sell { hold, max_unsettled } => self.book.sell(entry, hold, max_unsettled).await,
         }
     }
 

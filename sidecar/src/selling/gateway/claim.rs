@@ -1,24 +1,17 @@
 //! A delivery that is ours, until it is answered, handed back, or its lease is lost.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 use uuid::Uuid;
 
 use super::flights::Flight;
 use crate::selling::{Answer, Book, BookError};
-use crate::tasks::TaskGroup;
 
 /// Tries to record an answer; the buyer waits for the last piece of it meanwhile.
 const TRIES: u32 = 4;
-/// After how long a lease is prolonged again that could not be.
-const AGAIN: Duration = Duration::from_secs(1);
-/// How long a delivery is claimed for with its sale. Short, because nobody hands it back where the process dies, or the
-/// buyer goes away before the sale is answered.
-pub(super) const FIRST_LEASE: Duration = Duration::from_secs(10);
 
 /// A claimed delivery.
 pub(super) struct Claim {
@@ -43,49 +36,14 @@ impl Claim {
         }
     }
 
-    /// One that was made with its sale: its lease is [`FIRST_LEASE`], counted from `at`, before the sale was asked for.
-    pub(super) fn with_sale(self, at: Instant) -> Self {
-        Self {
-            extend_at: at + FIRST_LEASE / 2,
-            ..self
-        }
-    }
-
     /// Prolongs the lease once half of it is over. One that is lost is noticed when the answer is recorded.
     pub(super) async fn keep(&mut self) {
-        if Instant::now() >= self.extend_at {
-            self.extend().await;
+        if Instant::now() < self.extend_at {
+            return;
         }
-    }
-
-    /// Keeps the claim while something takes its time.
-    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        loop {
-            let keep = async {
-                sleep_until(self.extend_at).await;
-                self.extend().await;
-            };
-            tokio::select! {
-                biased;
-                done = &mut work => return done,
-                () = keep => {}
-            }
-        }
-    }
-
-    /// Prolongs the lease; whether it is known to hold.
-    async fn extend(&mut self) -> bool {
-        self.extend_at = Instant::now() + AGAIN;
-        match self.book.extend(self.id, self.token, self.lease).await {
-            Ok(held) => {
-                self.extend_at = Instant::now() + self.lease / 2;
-                held
-            }
-            Err(error) => {
-                warn!(payment = %self.id, %error, "a delivery's lease could not be prolonged");
-                false
-            }
+        self.extend_at = Instant::now() + self.lease / 2;
+        if let Err(error) = self.book.extend(self.id, self.token, self.lease).await {
+            warn!(payment = %self.id, %error, "a delivery's lease could not be prolonged");
         }
     }
 
@@ -122,37 +80,6 @@ impl Claim {
     pub(super) async fn abandon(self, interrupted: bool) {
         if let Err(error) = self.book.abandon(self.id, self.token, interrupted).await {
             warn!(payment = %self.id, %error, "a delivery could not be handed back");
-        }
-    }
-}
-
-/// A claim that was made with its sale, while its payment settles. One that is not used is handed back: the buyer may
-/// have gone away, and come again.
-pub(super) struct Reserved {
-    claim: Option<Claim>,
-    tasks: TaskGroup,
-}
-
-impl Reserved {
-    pub(super) const fn new(claim: Option<Claim>, tasks: TaskGroup) -> Self {
-        Self { claim, tasks }
-    }
-
-    /// The claim, if there is one and it still holds.
-    pub(super) async fn take(&mut self) -> Option<Claim> {
-        let claim = self.claim.as_mut()?;
-        let is_fresh = Instant::now() < claim.extend_at;
-        if !is_fresh && !claim.extend().await {
-            self.claim = None;
-        }
-        self.claim.take()
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        if let Some(claim) = self.claim.take() {
-            self.tasks.spawn("hand a delivery back", claim.abandon(false));
         }
     }
 }

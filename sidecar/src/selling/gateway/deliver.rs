@@ -39,7 +39,7 @@ impl Gateway {
         purchase: Purchase,
         body: Taken,
         sale: Sale,
-        mut claim: Claim,
+        claim: Claim,
         reply: Reply,
     ) {
         let settled = sale.status == Status::Settled;
@@ -48,8 +48,10 @@ impl Gateway {
             id: sale.id.to_string(),
             transaction: sale.tx_hash.as_deref(),
         };
-        let asked = self.ask(&purchase.route, &purchase.asked, body, Some(&paid));
-        match claim.during(asked).await {
+        let asked = self
+            .ask(&purchase.route, &purchase.asked, body, Some(&paid))
+            .await;
+        match asked {
             Err(failed) => {
                 claim.abandon(false).await;
                 let _ = reply.send(failure(&purchase, &sale, failed));
@@ -141,7 +143,7 @@ impl Gateway {
         &self,
         mut purchase: Purchase,
         sale: Sale,
-        mut claim: Claim,
+        claim: Claim,
         parts: Parts,
         body: Incoming,
         reply: Reply,
@@ -149,7 +151,7 @@ impl Gateway {
         let Some(sold) = purchase.sold() else { return };
         let (wait, cap) = (sold.settle_wait, sold.max_kept_answer);
         let keep = sold.keep_answer_for.max(WAITING_ANSWER);
-        let held = claim.during(hold(body, cap, purchase.route.idle_timeout)).await;
+        let held = hold(body, cap, purchase.route.idle_timeout).await;
         purchase.deadline = Instant::now() + wait;
         match held {
             Held::Broken => {
@@ -200,20 +202,13 @@ impl Gateway {
     }
 
     /// The answer is too large to be recorded before it goes out: it waits in the upstream's connection.
-    async fn settle_large(
-        &self,
-        purchase: &Purchase,
-        sale: Sale,
-        mut claim: Claim,
-        found: Found,
-        reply: Reply,
-    ) {
+    async fn settle_large(&self, purchase: &Purchase, sale: Sale, claim: Claim, found: Found, reply: Reply) {
         let released = self.till.book().settle_now(sale.id).await;
         if let Err(error) = released {
             tracing::warn!(payment = %sale.id, %error, "a payment could not be released for settling");
         }
         self.till.wake(&sale);
-        let sale = claim.during(self.till.outcome(sale, purchase.deadline)).await;
+        let sale = self.till.outcome(sale, purchase.deadline).await;
         if sale.status == Status::Settled {
             self.hand_over(purchase, &sale, claim, found, reply).await;
         } else {

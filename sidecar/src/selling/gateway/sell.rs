@@ -14,16 +14,17 @@ use super::answer::{self, Voice, of_kind, problem};
 use super::asker;
 use super::body::{self, NotTaken, Taken};
 use super::catalog::{Admission, Route, Sold};
-use super::claim::{Claim, FIRST_LEASE, Reserved};
+use super::claim::Claim;
 use super::decide::{Next, next};
 use super::headers::mark_sold;
 use super::payment::{self, Sent};
 use super::service::{Asked, Gateway, not_taken};
 use crate::config::Order;
 use crate::selling::serve::Body;
-use crate::selling::{BookError, Claimed, Delivery, Entry, How, Kept, Sale, Terms};
+use crate::selling::{BookError, Claimed, Entry, How, Kept, Sale};
 
-/// Added to the times of an upstream and of a settlement, so that few claims are prolonged more than once.
+/// Added to the times of an upstream and of a settlement: how long a delivery may hold its claim without
+/// prolonging it.
 const SLACK: Duration = Duration::from_secs(15);
 /// How often another process's delivery is looked at.
 const PEEK: Duration = Duration::from_millis(250);
@@ -43,12 +44,6 @@ pub(super) struct Purchase {
 impl Purchase {
     pub(super) fn sold(&self) -> Option<&Sold> {
         self.route.sold.as_ref()
-    }
-
-    /// How long a claim holds that is made after the sale, or is prolonged.
-    fn lease(&self) -> Duration {
-        let settle = self.sold().map_or(Duration::ZERO, |sold| sold.settle_wait);
-        self.route.upstream_timeout + settle + SLACK
     }
 
     /// 402, because no money moved and none can.
@@ -101,12 +96,10 @@ impl Gateway {
             body_sha256,
             verified: false,
         };
-        let how = How::Sell(Terms {
+        let how = How::Sell {
             hold: sold.order == Order::HandleFirst,
             max_unsettled: sold.max_unsettled,
-            claim: Some(FIRST_LEASE),
-        });
-        let at = Instant::now();
+        };
         let purchase = Purchase {
             route: route.clone(),
             voice: Voice {
@@ -115,32 +108,14 @@ impl Gateway {
                 network: payment.network,
                 payer: lower(payment.authorization.from),
             },
-            deadline: at + sold.settle_wait,
+            deadline: Instant::now() + sold.settle_wait,
             asker,
             asked,
         };
         match self.till.record(entry, &payment, requirements, how).await {
-            Ok(sale) => {
-                let reserved = self.reserved(&purchase, &sale, at);
-                self.proceed(purchase, body, sale, sold, reserved).await
-            }
+            Ok(sale) => self.proceed(purchase, body, sale, sold).await,
             Err(error) => not_recorded(&purchase, &error),
         }
-    }
-
-    /// The delivery that was claimed with the sale, not before `at`.
-    fn reserved(&self, purchase: &Purchase, sale: &Sale, at: Instant) -> Reserved {
-        let claim = match sale.delivery {
-            Delivery::Ours(token) => Some(self.claim(purchase, sale, token).with_sale(at)),
-            _ => None,
-        };
-        Reserved::new(claim, self.tasks.clone())
-    }
-
-    /// A claim of ours; others here who want the same answer wait for its end.
-    fn claim(&self, purchase: &Purchase, sale: &Sale, token: i64) -> Claim {
-        let flight = self.flights.begin(sale.id);
-        Claim::new(self.till.book().clone(), sale.id, token, purchase.lease(), flight)
     }
 
     /// From a recorded payment to an answer.
@@ -150,7 +125,6 @@ impl Gateway {
         body: Taken,
         mut sale: Sale,
         sold: &Sold,
-        mut reserved: Reserved,
     ) -> Response<Body> {
         let (mut waited, mut unpaid) = (false, 0);
         loop {
@@ -165,13 +139,11 @@ impl Gateway {
                 Next::Open(after) => return answer::open(&purchase.voice, Some(&sale), after),
                 Next::Review => return answer::review(&sale),
             };
-            if let Some(claim) = reserved.take().await {
-                return self.deliver(purchase, body, sale, claim).await;
-            }
-            let lease = purchase.lease();
+            let lease = purchase.route.upstream_timeout + sold.settle_wait + SLACK;
             match self.till.book().claim(sale.id, lease, settled_only).await {
                 Ok(Claimed::Ours(token)) => {
-                    let claim = self.claim(&purchase, &sale, token);
+                    let flight = self.flights.begin(sale.id);
+                    let claim = Claim::new(self.till.book().clone(), sale.id, token, lease, flight);
                     return self.deliver(purchase, body, sale, claim).await;
                 }
                 Ok(Claimed::Answered(kept)) => return self.replay(&purchase, &sale, kept).await,
@@ -185,7 +157,7 @@ impl Gateway {
                 Ok(Claimed::Unpaid(status)) if unpaid < MAX_UNPAID => {
                     unpaid += 1;
                     sale.status = status;
-                    sale.delivery = Delivery::Answered;
+                    sale.delivery = crate::selling::Delivery::Answered;
                 }
                 Ok(Claimed::Unpaid(_)) => {
                     return answer::open(&purchase.voice, Some(&sale), Duration::from_secs(3));
