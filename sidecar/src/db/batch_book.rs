@@ -120,7 +120,9 @@ impl BatchBook for PgBook {
             let statuses: Vec<i32> = of().map(|answer| i32::from(answer.status)).collect();
             let headers: Vec<_> = of().map(|answer| Json(&answer.headers)).collect();
             let bodies: Vec<_> = of().map(|answer| answer.body.as_deref()).collect();
-            let keep: Vec<String> = of().map(|answer| format!("{} ms", answer.keep.as_millis())).collect();
+            let keep: Vec<String> = of()
+                .map(|answer| format!("{} ms", answer.keep.as_millis()))
+                .collect();
             let delivered: Vec<bool> = of().map(|answer| answer.delivered).collect();
             let params: [Param<'_>; 7] = [
                 (&ids, Type::UUID_ARRAY),

@@ -21,6 +21,9 @@ pub struct Change {
     pub status: Status,
     /// Its transaction, if one is known.
     pub tx_hash: Option<String>,
+    /// This process has recorded it itself. Else it was heard on a channel where everybody may speak who may connect to
+    /// the database: a reason to look at the row.
+    pub is_recorded: bool,
 }
 
 /// The switchboard.
@@ -45,9 +48,13 @@ pub struct Ticket {
 }
 
 impl Outcomes {
-    /// Hands a change to those who wait for it.
+    /// Hands a change to those who wait for it. What is only heard does not take the place of what was recorded.
     pub fn publish(&self, change: Change) {
         let mut state = self.lock();
+        let known = state.recent.get(&change.id);
+        if known.is_some_and(|known| known.is_recorded && known.status == change.status) {
+            return;
+        }
         if let Some(waiting) = state.waiting.get(&change.id) {
             waiting.send_replace(Some(change.clone()));
         }
@@ -136,6 +143,7 @@ mod tests {
             id,
             status,
             tx_hash: None,
+            is_recorded: false,
         }
     }
 
@@ -160,6 +168,21 @@ mod tests {
         outcomes.publish(change(id, Status::Settling));
         outcomes.publish(change(id, Status::Settled));
         assert_eq!(outcomes.wait_for(id).changed().await.status, Status::Settled);
+    }
+
+    #[tokio::test]
+    async fn what_is_heard_of_a_payment_does_not_take_the_place_of_what_was_recorded() {
+        let outcomes = Arc::new(Outcomes::default());
+        let id = Uuid::from_u128(1);
+        let recorded = Change {
+            is_recorded: true,
+            ..change(id, Status::Settled)
+        };
+        outcomes.publish(recorded.clone());
+        outcomes.publish(change(id, Status::Settled));
+        assert_eq!(outcomes.wait_for(id).changed().await, recorded);
+        outcomes.publish(change(id, Status::Submitted));
+        assert_eq!(outcomes.wait_for(id).changed().await.status, Status::Submitted);
     }
 
     #[test]

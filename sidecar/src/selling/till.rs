@@ -145,10 +145,10 @@ impl Till {
             let look = (Instant::now() + pause).min(deadline);
             tokio::select! {
                 change = ticket.changed() => {
-                    sale.status = change.status;
-                    sale.tx_hash = change.tx_hash.or(sale.tx_hash);
-                    // The notification carries no reason; only failures have one to tell.
-                    if matches!(change.status, Status::Failed | Status::Expired) {
+                    if change.is_recorded {
+                        sale.status = change.status;
+                        sale.tx_hash = change.tx_hash.or(sale.tx_hash);
+                    } else if is_known(change.status) {
                         sale = self.look(sale).await;
                     }
                 }

@@ -2,6 +2,7 @@ use insforge_protocol::ledger::Status;
 use serde_json::json;
 
 use super::harness::{open_shop, said, until};
+use crate::selling::Change;
 use crate::selling::fake::{FakeBook, Fate, payment_v2};
 
 const PRICE: &str = "10000";
@@ -125,4 +126,27 @@ async fn an_answer_too_large_to_keep_goes_out_after_the_payment_settled() {
     .await;
     let got = shop.buy("/report", &payment).await;
     assert_eq!((got.status, got.body.unwrap().contains("larger")), (402, false));
+}
+
+#[tokio::test]
+async fn a_notification_that_somebody_forged_buys_nothing() {
+    for lines in [
+        "settle_wait = '1s'".to_owned(),
+        format!("{LINES}\nsettle_wait = '1s'"),
+    ] {
+        let shop = open_shop(FakeBook::new(Fate::Waits), &lines, |_| said(200, "report")).await;
+        let forge = async {
+            until(|| shop.book.outcomes().waiting() > 0).await;
+            shop.book.outcomes().publish(Change {
+                id: uuid::Uuid::from_u128(1),
+                status: Status::Settled,
+                tx_hash: None,
+                is_recorded: false,
+            });
+        };
+        let payment = payment_v2(PRICE, 1);
+        let (got, ()) = tokio::join!(shop.buy("/report", &payment), forge);
+        assert_eq!(got.status, 503, "{lines}");
+        assert_eq!(shop.book.deliveries.load(std::sync::atomic::Ordering::SeqCst), 0);
+    }
 }
