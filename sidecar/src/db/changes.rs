@@ -118,7 +118,7 @@ fn read(payload: &str) -> Option<Change> {
         id: Uuid::parse_str(text("id")?).ok()?,
         status: text("status")?.parse().ok()?,
         tx_hash: text("tx_hash").map(str::to_owned),
-        is_recorded: false,
+        is_ours: false,
     })
 }
 
@@ -137,7 +137,7 @@ mod tests {
             id,
             status: Status::Settled,
             tx_hash: Some("0xab".into()),
-            is_recorded: false,
+            is_ours: false,
         };
         assert_eq!(read(&payload), Some(expected));
         for nonsense in ["", "{}", r#"{"id":"x","status":"settled"}"#] {

@@ -143,7 +143,7 @@ impl FakeBook {
             id: row.sale.id,
             status,
             tx_hash: row.sale.tx_hash.clone(),
-            is_recorded: false,
+            is_ours: false,
         });
     }
 

@@ -23,7 +23,7 @@ pub struct Change {
     pub tx_hash: Option<String>,
     /// This process has recorded it itself. Else it was heard on a channel where everybody may speak who may connect to
     /// the database: a reason to look at the row.
-    pub is_recorded: bool,
+    pub is_ours: bool,
 }
 
 /// The switchboard.
@@ -52,7 +52,7 @@ impl Outcomes {
     pub fn publish(&self, change: Change) {
         let mut state = self.lock();
         let known = state.recent.get(&change.id);
-        if known.is_some_and(|known| known.is_recorded && known.status == change.status) {
+        if known.is_some_and(|known| known.is_ours && known.status == change.status) {
             return;
         }
         if let Some(waiting) = state.waiting.get(&change.id) {
@@ -143,7 +143,7 @@ mod tests {
             id,
             status,
             tx_hash: None,
-            is_recorded: false,
+            is_ours: false,
         }
     }
 
@@ -175,7 +175,7 @@ mod tests {
         let outcomes = Arc::new(Outcomes::default());
         let id = Uuid::from_u128(1);
         let recorded = Change {
-            is_recorded: true,
+            is_ours: true,
             ..change(id, Status::Settled)
         };
         outcomes.publish(recorded.clone());

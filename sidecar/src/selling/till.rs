@@ -145,7 +145,7 @@ impl Till {
             let look = (Instant::now() + pause).min(deadline);
             tokio::select! {
                 change = ticket.changed() => {
-                    if change.is_recorded {
+                    if change.is_ours {
                         sale.status = change.status;
                         sale.tx_hash = change.tx_hash.or(sale.tx_hash);
                     } else if is_known(change.status) {

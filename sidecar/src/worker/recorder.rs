@@ -89,7 +89,7 @@ impl Recorder {
                     id: row.id,
                     status: Status::Settled,
                     tx_hash: Some(hash.to_ascii_lowercase()),
-                    is_recorded: true,
+                    is_ours: true,
                 });
             }
         }

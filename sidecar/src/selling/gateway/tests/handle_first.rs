@@ -141,7 +141,7 @@ async fn a_notification_that_somebody_forged_buys_nothing() {
                 id: uuid::Uuid::from_u128(1),
                 status: Status::Settled,
                 tx_hash: None,
-                is_recorded: false,
+                is_ours: false,
             });
         };
         let payment = payment_v2(PRICE, 1);
