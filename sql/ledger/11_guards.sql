@@ -105,20 +105,28 @@ CREATE TRIGGER events_are_append_only BEFORE UPDATE OR DELETE ON x402.events
 CREATE TRIGGER events_are_not_truncated BEFORE TRUNCATE ON x402.events
   FOR EACH STATEMENT EXECUTE FUNCTION x402._refuse_change();
 
--- Called when the ledger is created and when one is adopted.
+-- Called when the ledger is created and when one is adopted. Each payment is sold, settled and delivered by three writes:
+-- a guard that would change and refuse nothing is not called, and arrivals are recorded by the statement.
 CREATE FUNCTION x402._guard_ledger(ledger regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+DECLARE
+  -- What x402._guard_payment() looks at: all but what is learnt later of a payment that is settled.
+  guarded constant text := 'id, payer_address, amount, network, asset, pay_to, nonce, scheme, value, created_at, endpoint,
+    status, error_reason, mock, settled_at, tx_hash, log_index';
 BEGIN
   EXECUTE format('CREATE TRIGGER x402_10_normalize BEFORE INSERT ON %s
-    FOR EACH ROW EXECUTE FUNCTION x402._normalize_payment()', ledger);
+    FOR EACH ROW WHEN (NEW.status IS DISTINCT FROM ''pending'' AND NEW.status IS DISTINCT FROM ''settling''
+      OR NOT ((NEW.created_at, NEW.network, NEW.value, NEW.nonce) IS NOT NULL) OR NEW.tx_hash IS NOT NULL OR NEW.tx_first)
+    EXECUTE FUNCTION x402._normalize_payment()', ledger);
   EXECUTE format('CREATE TRIGGER x402_20_guard BEFORE UPDATE ON %s
-    FOR EACH ROW EXECUTE FUNCTION x402._guard_payment()', ledger);
+    FOR EACH ROW WHEN ((%s) IS DISTINCT FROM (%s)) EXECUTE FUNCTION x402._guard_payment()', ledger,
+    regexp_replace(guarded, '(\w+)', 'NEW.\1', 'g'), regexp_replace(guarded, '(\w+)', 'OLD.\1', 'g'));
   EXECUTE format('CREATE TRIGGER x402_30_keep BEFORE DELETE ON %s
     FOR EACH ROW EXECUTE FUNCTION x402._refuse_removal()', ledger);
   EXECUTE format('CREATE TRIGGER x402_31_keep BEFORE TRUNCATE ON %s
     FOR EACH STATEMENT EXECUTE FUNCTION x402._refuse_removal()', ledger);
-  EXECUTE format('CREATE TRIGGER x402_40_record AFTER INSERT ON %s
-    FOR EACH ROW WHEN (NEW.created_at = pg_catalog.now()) EXECUTE FUNCTION x402._record_arrival()', ledger);
+  EXECUTE format('CREATE TRIGGER x402_40_record AFTER INSERT ON %s REFERENCING NEW TABLE AS arrived
+    FOR EACH STATEMENT EXECUTE FUNCTION x402._record_arrivals()', ledger);
   EXECUTE format('CREATE TRIGGER x402_50_announce AFTER UPDATE OF status ON %s
     FOR EACH ROW WHEN (NEW.status IS DISTINCT FROM OLD.status) EXECUTE FUNCTION x402._announce_move()', ledger);
 END $fn$;

@@ -28,18 +28,21 @@ BEGIN ATOMIC
     'id', id, 'status', status, 'network', network, 'tx_hash', tx_hash)::text);
 END;
 
--- A new row. A pending one rings the doorbell through the queue; one that arrives settled (an app that
--- settled by itself) is news at once. One that arrives settling was pending for as long as its statement took.
-CREATE FUNCTION x402._record_arrival() RETURNS trigger
+-- New rows, those of one statement together. A pending one rings the doorbell through the queue; one that arrives
+-- settled (an app that settled by itself) is news at once. One that arrives settling was pending for as long as its
+-- statement took.
+CREATE FUNCTION x402._record_arrivals() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN
   INSERT INTO x402.events (payment_id, to_status, evidence)
-  VALUES (NEW.id, CASE NEW.status WHEN 'settling' THEN 'pending' ELSE NEW.status END, jsonb_strip_nulls(jsonb_build_object('tx_hash', NEW.tx_hash)));
-  IF NEW.status <> 'pending' THEN
-    PERFORM x402._notify(NEW.id, NEW.status, NEW.network, NEW.tx_hash);
-  END IF;
-  IF NEW.status = 'settled' AND to_regnamespace('realtime') IS NOT NULL THEN
-    PERFORM x402._publish('INSERT_x402_payments', to_jsonb(NEW));
+  SELECT a.id, CASE a.status WHEN 'settling' THEN 'pending' ELSE a.status END,
+    jsonb_strip_nulls(jsonb_build_object('tx_hash', a.tx_hash))
+  FROM arrived a WHERE a.created_at = now();
+  PERFORM x402._notify(a.id, a.status, a.network, a.tx_hash) FROM arrived a
+  WHERE a.created_at = now() AND a.status <> 'pending';
+  IF to_regnamespace('realtime') IS NOT NULL THEN
+    PERFORM x402._publish('INSERT_x402_payments', to_jsonb(a)) FROM arrived a
+    WHERE a.created_at = now() AND a.status = 'settled';
   END IF;
   RETURN NULL;
 END $fn$;

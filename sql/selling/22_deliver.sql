@@ -83,24 +83,25 @@ DECLARE
 BEGIN
   WITH held AS (
     SELECT d.payment_id, d.token, g.status, g.headers, CASE WHEN g.keep > interval '0' THEN g.body END AS body, g.keep,
-      coalesce(g.goes_out, false) AS goes_out
+      coalesce(g.goes_out, false) AS goes_out, d.state = 'claimed' AS is_new
     FROM unnest(payment_ids, tokens, statuses, headers, bodies, keeps, delivered)
       AS g (id, token, status, headers, body, keep, goes_out)
     JOIN x402.deliveries d ON d.payment_id = g.id AND d.token = g.token AND d.payment_id = ANY (payment_ids)
-    WHERE d.state = 'claimed'
+    -- What this very claim has answered already is held by it: an acknowledgement may be lost.
+    WHERE d.state IN ('claimed', 'answered')
     ORDER BY d.payment_id FOR UPDATE OF d
   ), answered AS (
     UPDATE x402.deliveries d SET state = 'answered', claimed_until = NULL,
       delivered_at = CASE WHEN h.goes_out THEN coalesce(d.delivered_at, at) ELSE d.delivered_at END,
       unsettled = d.unsettled AND NOT h.goes_out, answer_status = h.status, answer_headers = h.headers,
       answer_body = h.body, kept_until = CASE WHEN h.body IS NOT NULL THEN at + h.keep END
-    FROM held h WHERE d.payment_id = h.payment_id AND d.payment_id = ANY (payment_ids)
+    FROM held h WHERE d.payment_id = h.payment_id AND d.payment_id = ANY (payment_ids) AND h.is_new
   ), gone_out AS (  -- as x402.mark_delivered() does
     UPDATE @extschema@.x402_payments p SET delivered_at = at
-    WHERE p.id = ANY (ARRAY(SELECT h.payment_id FROM held h WHERE h.goes_out ORDER BY h.payment_id))
+    WHERE p.id = ANY (ARRAY(SELECT h.payment_id FROM held h WHERE h.goes_out AND h.is_new ORDER BY h.payment_id))
       AND p.delivered_at IS NULL
   )
-  SELECT array_agg(h.payment_id), array_agg(h.token), array_agg(h.payment_id) FILTER (WHERE NOT h.goes_out)
+  SELECT array_agg(h.payment_id), array_agg(h.token), array_agg(h.payment_id) FILTER (WHERE h.is_new AND NOT h.goes_out)
   INTO held_ids, held_tokens, waiting FROM held h;
   -- Payments that waited for their answers may be settled from here on.
   PERFORM x402.settle_now(w) FROM unnest(waiting) w;
@@ -108,7 +109,7 @@ BEGIN
 END $fn$;
 COMMENT ON FUNCTION x402.answer_deliveries(uuid[], bigint[], integer[], jsonb[], bytea[], interval[], boolean[]) IS
 'x402.answer_delivery() for several deliveries at once, each given by its place in every array. Returns those
-whose claim still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL ids or tokens: no rows; NULL body or keep:
+whose claim still held, or has recorded its answer before. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL ids or tokens: no rows; NULL body or keep:
 not kept; NULL delivered: false. Errors: 23514 for a status that is none of HTTP. Execute: owner and sidecar roles.';
 
 CREATE FUNCTION x402.answer_delivery(payment_id uuid, token bigint, answer_status integer, answer_headers jsonb,
@@ -119,7 +120,7 @@ RETURN EXISTS (SELECT FROM x402.answer_deliveries(ARRAY[payment_id], ARRAY[token
 COMMENT ON FUNCTION x402.answer_delivery(uuid, bigint, integer, jsonb, bytea, interval, boolean) IS
 'Records the answer to a claimed delivery, and keeps status, headers and body for so long; a NULL body is not
 kept. delivered: it goes out now; else it waits for the payment, which may be settled from here on. Whether the
-claim still held. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or token: false. Errors: 23514 for a
+claim still held, or has recorded its answer before; the first answer stays. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or token: false. Errors: 23514 for a
 status that is none of HTTP. Execute: owner and sidecar roles.';
 
 CREATE FUNCTION x402.mark_delivered(payment_id uuid) RETURNS boolean

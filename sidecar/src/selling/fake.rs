@@ -12,6 +12,7 @@ use insforge_protocol::ledger::Status;
 use insforge_protocol::x402::{Payment, Requirements, VouchedToken, read_domain};
 use k256::ecdsa::SigningKey;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Answer, Book, BookError, Change, Claimed, Delivery, Entry, Examined, Kept, Outcomes, Sale};
@@ -73,6 +74,7 @@ struct Row {
     entry: Entry,
     held: bool,
     token: Option<i64>,
+    leased_until: Option<Instant>,
     kept: Option<Kept>,
     delivered: bool,
     interrupted: u32,
@@ -169,6 +171,7 @@ impl FakeBook {
             entry: entry.clone(),
             held: hold,
             token: None,
+            leased_until: None,
             kept: None,
             delivered: false,
             interrupted: 0,
@@ -248,24 +251,36 @@ impl Book for FakeBook {
         }))
     }
 
-    fn claim(&self, id: Uuid, _lease: Duration, settled_only: bool) -> Reply<'_, Claimed> {
+    fn claim(&self, id: Uuid, lease: Duration, settled_only: bool) -> Reply<'_, Claimed> {
         let claimed = self.with(id, |row| match row.sale.delivery {
             Delivery::Answered => Claimed::Answered(row.kept.clone()),
-            Delivery::Claimed => Claimed::Busy(Duration::from_secs(1)),
+            Delivery::Claimed if row.leased_until > Some(Instant::now()) => {
+                Claimed::Busy(Duration::from_secs(1))
+            }
             _ if row.interrupted >= 3 => Claimed::Answered(None),
             _ if settled_only && row.sale.status != Status::Settled => Claimed::Unpaid(row.sale.status),
             _ => {
                 let token = self.tokens.fetch_add(1, Ordering::SeqCst) as i64;
                 row.sale.delivery = Delivery::Claimed;
                 row.token = Some(token);
+                row.leased_until = Some(Instant::now() + lease);
                 Claimed::Ours(token)
             }
         });
         done(Ok(claimed.unwrap()))
     }
 
-    fn extend(&self, id: Uuid, token: i64, _lease: Duration) -> Reply<'_, bool> {
-        done(Ok(self.with(id, |row| row.token == Some(token)).unwrap()))
+    fn extend(&self, id: Uuid, token: i64, lease: Duration) -> Reply<'_, bool> {
+        let extended = self.with(id, |row| {
+            let now = Instant::now();
+            let live = row.sale.delivery == Delivery::Claimed && row.leased_until > Some(now);
+            let ours = live && row.token == Some(token);
+            if ours {
+                row.leased_until = Some(now + lease);
+            }
+            ours
+        });
+        done(Ok(extended.unwrap()))
     }
 
     fn answer<'a>(&'a self, id: Uuid, token: i64, answer: &'a Answer) -> Reply<'a, bool> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its result has failed")]
 
 mod claiming;
+mod delivering;
 mod moving;
 mod operating;
 mod privileges;

@@ -1,6 +1,5 @@
 //! Getting the answer that was bought, in both orders.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,11 +34,11 @@ type Reply = Sender<Response<Body>>;
 impl Gateway {
     /// Gets the answer and gives it to the buyer through `reply`, as far as the buyer is still there.
     pub(super) async fn fetch(
-        self: Arc<Self>,
+        &self,
         purchase: Purchase,
         body: Taken,
         sale: Sale,
-        claim: Claim,
+        claim: &Claim,
         reply: Reply,
     ) {
         let settled = sale.status == Status::Settled;
@@ -83,14 +82,7 @@ impl Gateway {
     }
 
     /// The payment is settled: the answer goes out while it comes, and its last piece once it is recorded.
-    async fn hand_over(
-        &self,
-        purchase: &Purchase,
-        sale: &Sale,
-        mut claim: Claim,
-        found: Found,
-        reply: Reply,
-    ) {
+    async fn hand_over(&self, purchase: &Purchase, sale: &Sale, claim: &Claim, found: Found, reply: Reply) {
         let Some(sold) = purchase.sold() else { return };
         let mut response = good(purchase, sale, &found.parts);
         let mut recorded = Answer {
@@ -119,21 +111,15 @@ impl Gateway {
             head: found.head,
             cap: sold.max_kept_answer,
             idle,
-            claim: Some(&mut claim),
         };
         match relay.run().await {
             Ended::Whole { last, copy } => {
                 recorded.body = copy;
-                if !claim.answer(&recorded).await {
-                    out.break_off(idle).await;
-                } else if let Some(last) = last {
-                    out.send(last, idle).await;
+                if claim.answer(&recorded).await {
+                    out.end(last, idle).await;
                 }
             }
-            Ended::Broken => {
-                claim.abandon(false).await;
-                out.break_off(idle).await;
-            }
+            Ended::Broken => claim.abandon(false).await,
             Ended::Abandoned => claim.abandon(true).await,
         }
     }
@@ -143,7 +129,7 @@ impl Gateway {
         &self,
         mut purchase: Purchase,
         sale: Sale,
-        claim: Claim,
+        claim: &Claim,
         parts: Parts,
         body: Incoming,
         reply: Reply,
@@ -202,7 +188,7 @@ impl Gateway {
     }
 
     /// The answer is too large to be recorded before it goes out: it waits in the upstream's connection.
-    async fn settle_large(&self, purchase: &Purchase, sale: Sale, claim: Claim, found: Found, reply: Reply) {
+    async fn settle_large(&self, purchase: &Purchase, sale: Sale, claim: &Claim, found: Found, reply: Reply) {
         let released = self.till.book().settle_now(sale.id).await;
         if let Err(error) = released {
             tracing::warn!(payment = %sale.id, %error, "a payment could not be released for settling");

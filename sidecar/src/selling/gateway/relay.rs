@@ -11,7 +11,6 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::claim::Claim;
 use super::upstream::body_error;
 use crate::selling::serve::Body;
 
@@ -34,19 +33,25 @@ pub(super) enum Ended {
     Abandoned,
 }
 
-/// The client's end of an answer.
-pub(super) struct Out(mpsc::Sender<Result<Bytes, io::Error>>);
+/// The client's end of an answer. Dropped before [`Out::end`], the answer breaks off, so that the client does not take
+/// for whole what is not.
+pub(super) struct Out(mpsc::Sender<Piece>);
+
+enum Piece {
+    Data(Bytes),
+    End,
+}
 
 /// A body and the end to fill it from.
 pub(super) fn channel() -> (Out, Body) {
     let (sender, receiver) = mpsc::channel(WINDOW);
-    let frames = stream::unfold(
-        receiver,
-        |mut receiver: mpsc::Receiver<io::Result<Bytes>>| async {
-            let piece = receiver.recv().await?;
-            Some((piece.map(Frame::data), receiver))
-        },
-    );
+    let frames = stream::try_unfold(receiver, |mut receiver: mpsc::Receiver<Piece>| async {
+        match receiver.recv().await {
+            Some(Piece::Data(piece)) => Ok(Some((Frame::data(piece), receiver))),
+            Some(Piece::End) => Ok(None),
+            None => Err(io::Error::other("the answer broke off")),
+        }
+    });
     (
         Out(sender),
         BodyExt::boxed_unsync(StreamBody::new(Box::pin(frames))),
@@ -56,13 +61,21 @@ pub(super) fn channel() -> (Out, Body) {
 impl Out {
     /// Passes a piece on; false if the client went away or takes too long.
     pub(super) async fn send(&self, piece: Bytes, patience: Duration) -> bool {
-        matches!(timeout(patience, self.0.send(Ok(piece))).await, Ok(Ok(())))
+        self.pass(Piece::Data(piece), patience).await
     }
 
-    /// Breaks the answer off, so that the client does not take it for whole.
-    pub(super) async fn break_off(&self, patience: Duration) {
-        let broken = io::Error::other("the answer broke off");
-        let _ = timeout(patience, self.0.send(Err(broken))).await;
+    /// Passes the last piece on, and that it is the last.
+    pub(super) async fn end(self, last: Option<Bytes>, patience: Duration) {
+        if let Some(last) = last
+            && !self.send(last, patience).await
+        {
+            return;
+        }
+        self.pass(Piece::End, patience).await;
+    }
+
+    async fn pass(&self, piece: Piece, patience: Duration) -> bool {
+        matches!(timeout(patience, self.0.send(piece)).await, Ok(Ok(())))
     }
 }
 
@@ -79,8 +92,6 @@ pub(super) struct Relay<'a> {
     pub(super) cap: usize,
     /// Time between two pieces, in either direction.
     pub(super) idle: Duration,
-    /// Prolongs the claim meanwhile.
-    pub(super) claim: Option<&'a mut Claim>,
 }
 
 impl Relay<'_> {
@@ -107,9 +118,6 @@ impl Relay<'_> {
             }
             if self.out.is_some() && !client && copy.is_none() {
                 return Ended::Abandoned;
-            }
-            if let Some(claim) = &mut self.claim {
-                claim.keep().await;
             }
         }
         Ended::Whole { last, copy }

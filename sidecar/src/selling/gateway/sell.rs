@@ -184,7 +184,9 @@ impl Gateway {
         let (reply, answered) = oneshot::channel();
         let gateway = self.clone();
         self.tasks.spawn("delivery", async move {
-            gateway.fetch(purchase, body, sale, claim, reply).await
+            claim
+                .during(gateway.fetch(purchase, body, sale, &claim, reply))
+                .await;
         });
         match answered.await {
             Ok(response) => response,
