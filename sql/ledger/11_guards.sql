@@ -116,7 +116,7 @@ DECLARE
 BEGIN
   EXECUTE format('CREATE TRIGGER x402_10_normalize BEFORE INSERT ON %s
     FOR EACH ROW WHEN (NEW.status IS DISTINCT FROM ''pending'' AND NEW.status IS DISTINCT FROM ''settling''
-      OR NOT ((NEW.created_at, NEW.network, NEW.value, NEW.nonce) IS NOT NULL) OR NEW.tx_hash IS NOT NULL OR NEW.tx_first)
+      OR NOT ((NEW.created_at, NEW.network, NEW.value, NEW.nonce) IS NOT NULL) OR NEW.tx_hash IS NOT NULL OR NEW.tx_first IS NOT FALSE)
     EXECUTE FUNCTION x402._normalize_payment()', ledger);
   EXECUTE format('CREATE TRIGGER x402_20_guard BEFORE UPDATE ON %s
     FOR EACH ROW WHEN ((%s) IS DISTINCT FROM (%s)) EXECUTE FUNCTION x402._guard_payment()', ledger,

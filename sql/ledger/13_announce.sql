@@ -30,7 +30,7 @@ END;
 
 -- New rows, those of one statement together. A pending one rings the doorbell through the queue; one that arrives
 -- settled (an app that settled by itself) is news at once. One that arrives settling was pending for as long as its
--- statement took.
+-- statement took. (A restore's rows are gathered for it too, and found to be none of these.)
 CREATE FUNCTION x402._record_arrivals() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 BEGIN

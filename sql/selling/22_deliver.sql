@@ -49,24 +49,24 @@ BEGIN
     CASE WHEN paid = 'settled' AND held.kept_until > now_at THEN held.answer_body END;
 END $fn$;
 COMMENT ON FUNCTION x402.claim_delivery(uuid, text, interval, boolean) IS
-'Claims the delivery of a payment that was entered by x402.sell(), until the lease runs out. Of any number of
-callers one gets a token and fetches the answer; the others get the state: claimed (busy_ms: how long its lease
+'Claims the delivery of a payment that was entered by x402.sell() or x402.sell_many(), until the lease runs out. Of any
+number of callers one gets a token and fetches the answer; the others get the state: claimed (busy_ms: how long its lease
 lasts), unpaid, or answered, with the answer while it is kept. settled_only: not before the payment is settled.
 VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL payment or an unknown one: no row. Errors: 22023 without worker,
 positive lease or settled_only. Execute: owner and sidecar roles.';
 
+-- The token tells whose it is; a lease that ran out is ours until somebody else took it.
 CREATE FUNCTION x402.extend_delivery(payment_id uuid, token bigint, lease interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
 #variable_conflict use_column
 BEGIN
   UPDATE x402.deliveries d SET claimed_until = clock_timestamp() + lease
-  WHERE d.payment_id = extend_delivery.payment_id AND d.token = extend_delivery.token
-    AND d.state = 'claimed' AND d.claimed_until > clock_timestamp();
+  WHERE d.payment_id = extend_delivery.payment_id AND d.token = extend_delivery.token AND d.state = 'claimed';
   RETURN FOUND;
 END $fn$;
 COMMENT ON FUNCTION x402.extend_delivery(uuid, bigint, interval) IS
-'Prolongs a claim that is still live; whether it was. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL: false.
-Execute: owner and sidecar roles.';
+'Prolongs a claim that nobody else has taken over; whether none has. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL
+payment or token: false. Errors: 23514 for a NULL lease. Execute: owner and sidecar roles.';
 
 -- Deliveries, and then payments, are locked in the order of their ids, as by all who write several: an index scan takes
 -- its keys in order, a bitmap scan would not. Planned as x402.finish() is.
@@ -87,7 +87,8 @@ BEGIN
     FROM unnest(payment_ids, tokens, statuses, headers, bodies, keeps, delivered)
       AS g (id, token, status, headers, body, keep, goes_out)
     JOIN x402.deliveries d ON d.payment_id = g.id AND d.token = g.token AND d.payment_id = ANY (payment_ids)
-    -- What this very claim has answered already is held by it: an acknowledgement may be lost.
+    -- What this very claim has answered already is held by it: an acknowledgement may be lost. (A crash can take a claim
+    -- back that did not wait for the disk, and its token can be given out again: then both are told that it is theirs.)
     WHERE d.state IN ('claimed', 'answered')
     ORDER BY d.payment_id FOR UPDATE OF d
   ), answered AS (

@@ -1,11 +1,12 @@
--- Entering many payments at once, as a busy seller does: one statement and one commit for all of them, and the
--- intent of those that the same process settles goes with it. Nobody waits long for one that another transaction is
--- just entering.
+-- Entering many payments at once, as a busy seller does: one statement and one commit for all of them. With them go the
+-- intents of those that the same process settles, and the claims of those that it delivers. Nobody waits long for one
+-- that another transaction is just entering.
 
 -- A payment of x402.sell_many(). deliver: as by x402.sell(), which knows hold and max_unsettled; else as by
--- x402.submit(). begin: whoever enters it calls the facilitator itself.
+-- x402.submit(). begin: whoever enters it calls the facilitator itself. claim_ms: whoever enters it makes the delivery,
+-- and claims it for so many milliseconds.
 CREATE TYPE x402.entry AS (payment jsonb, requirements jsonb, resource text, method text, body_sha256 text,
-  deliver boolean, hold boolean, max_unsettled integer, begin boolean);
+  deliver boolean, hold boolean, max_unsettled integer, begin boolean, claim_ms integer);
 
 -- One that may be entered, by the id that it will have. begins: its intent is recorded with it.
 CREATE TYPE x402.arrival AS (n bigint, id uuid, entry x402.entry, judged x402.judgement, begins boolean);
@@ -72,7 +73,8 @@ COMMENT ON FUNCTION x402._within_limits(x402.arrival[]) IS
 Execute: owner.';
 
 CREATE FUNCTION x402.sell_many(entries jsonb, worker text, lease interval)
-RETURNS TABLE (n bigint, id uuid, payer text, network text, lease_token bigint, entered_unix bigint)
+RETURNS TABLE (n bigint, id uuid, payer text, network text, lease_token bigint, entered_unix bigint,
+  delivery_token bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET lock_timeout = '250ms' AS $fn$
 #variable_conflict use_column
@@ -96,7 +98,8 @@ BEGIN
   ) SELECT array_agg(r.id) INTO entered FROM recorded r;
   RETURN QUERY
   WITH fresh AS MATERIALIZED (
-    SELECT a.*, CASE WHEN a.begins THEN nextval('x402.lease_tokens') END AS token
+    SELECT a.*, CASE WHEN a.begins THEN nextval('x402.lease_tokens') END AS lease_token,
+      CASE WHEN (a.entry).deliver AND (a.entry).claim_ms > 0 THEN nextval('x402.lease_tokens') END AS delivery_token
     FROM unnest(arrivals) a WHERE a.id = ANY (entered)
   ), signed AS (
     INSERT INTO x402.authorizations (payment_id, payment, requirements, valid_after, valid_before, resource, method, body_sha256)
@@ -106,25 +109,32 @@ BEGIN
     INSERT INTO x402.queue (payment_id, status, valid_before, due_at, lease_token, leased_by, leased_until, attempts)
     SELECT f.id, CASE WHEN f.begins THEN 'settling' ELSE 'pending' END, (f.judged).valid_before,
       CASE WHEN (f.entry).deliver AND (f.entry).hold THEN x402._held_until((f.judged).valid_before) ELSE now() END,
-      f.token, CASE WHEN f.begins THEN worker END, CASE WHEN f.begins THEN started + lease END, f.begins::integer
+      f.lease_token, CASE WHEN f.begins THEN worker END, CASE WHEN f.begins THEN started + lease END, f.begins::integer
     FROM fresh f
   ), deliverable AS (
-    INSERT INTO x402.deliveries (payment_id, payer) SELECT f.id, (f.judged).payer FROM fresh f WHERE (f.entry).deliver
+    INSERT INTO x402.deliveries (payment_id, payer, state, token, claimed_by, claimed_until, attempts)
+    SELECT f.id, (f.judged).payer, CASE WHEN f.delivery_token IS NULL THEN 'open' ELSE 'claimed' END, f.delivery_token,
+      CASE WHEN f.delivery_token IS NOT NULL THEN worker END,
+      CASE WHEN f.delivery_token IS NOT NULL THEN started + (f.entry).claim_ms * interval '1 ms' END,
+      (f.delivery_token IS NOT NULL)::integer
+    FROM fresh f WHERE (f.entry).deliver
   ), begun AS (
     INSERT INTO x402.events (payment_id, from_status, to_status, actor, evidence)
-    SELECT f.id, 'pending', 'settling', worker, jsonb_build_object('attempt', 1, 'lease_token', f.token)
+    SELECT f.id, 'pending', 'settling', worker, jsonb_build_object('attempt', 1, 'lease_token', f.lease_token)
     FROM fresh f WHERE f.begins
   )
-  SELECT f.n, f.id, (f.judged).payer, (f.judged).network, f.token, floor(extract(epoch FROM started))::bigint
+  SELECT f.n, f.id, (f.judged).payer, (f.judged).network, f.lease_token, floor(extract(epoch FROM started))::bigint,
+    f.delivery_token
   FROM fresh f;
 END $fn$;
 COMMENT ON FUNCTION x402.sell_many(jsonb, text, interval) IS
 'Enters many payments at once: an array of {payment, requirements, resource, method?, body_sha256?, deliver?, hold?,
-max_unsettled?, begin?}. deliver: as x402.sell() does it, else as x402.submit() does. begin: the worker calls the
-facilitator as soon as this is committed; the intent is recorded as x402.begin_settle() does, under a lease with the
-token returned. Returns those that were entered, by their place n from 1. What is missing is in the ledger already,
-is not valid beyond doubt, names no resource, or has a payer with too many open payments: ask x402.sell() or
-x402.submit() about it, which say what it is. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL entries: no rows.
-Errors, for the whole call: 22023 without worker or a positive lease, or for entries that are no array of objects,
+max_unsettled?, begin?, claim_ms?}. deliver: as x402.sell() does it, else as x402.submit() does. begin: the worker calls
+the facilitator as soon as this is committed; the intent is recorded as x402.begin_settle() does, under a lease with the
+lease_token returned. claim_ms: the worker delivers; the delivery is claimed for so many milliseconds under the
+delivery_token returned, though the payment is not settled yet; NULL, 0 or less: it stays open. Returns those that were
+entered, by their place n from 1. What is missing is in the ledger already, is not valid beyond doubt, names no
+resource, or has a payer with too many open payments: ask x402.sell() or x402.submit() about it, which say what it is.
+VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL entries: no rows. Errors, for the whole call: 22023 without worker or a positive lease, or for entries that are no array of objects,
 22P02 for a malformed member, 23514 for a body_sha256 that is none, 40001 in REPEATABLE READ and above, 55P03 where
 another transaction is entering one of them for a quarter of a second. Execute: owner and sidecar roles.';

@@ -31,8 +31,9 @@ struct Written<'a> {
     body_sha256: Option<&'a str>,
     deliver: bool,
     hold: bool,
-    max_unsettled: Option<u32>,
+    max_unsettled: Option<i32>,
     begin: bool,
+    claim_ms: Option<i32>,
 }
 
 impl fmt::Debug for Written<'_> {
@@ -44,9 +45,9 @@ impl fmt::Debug for Written<'_> {
 impl<'a> Written<'a> {
     fn of(sale: &'a NewSale) -> Self {
         let entry = &sale.entry;
-        let max_unsettled = match sale.how {
+        let terms = match sale.how {
             How::Submit => None,
-            How::Sell { max_unsettled, .. } => max_unsettled.map(|n| n.min(i32::MAX.unsigned_abs())),
+            How::Sell(terms) => Some(terms),
         };
         Self {
             payment: &entry.payment,
@@ -54,10 +55,15 @@ impl<'a> Written<'a> {
             resource: &entry.resource,
             method: entry.method.as_deref(),
             body_sha256: entry.body_sha256.as_deref(),
-            deliver: sale.how != How::Submit,
+            deliver: terms.is_some(),
             hold: sale.how.is_held(),
-            max_unsettled,
+            max_unsettled: terms
+                .and_then(|terms| terms.max_unsettled)
+                .map(|n| i32::try_from(n).unwrap_or(i32::MAX)),
             begin: sale.begin,
+            claim_ms: terms
+                .and_then(|terms| terms.claim)
+                .map(|lease| i32::try_from(lease.as_millis()).unwrap_or(i32::MAX)),
         }
     }
 }
@@ -191,6 +197,7 @@ fn entered_of(row: &Row, sale: Option<&NewSale>) -> Result<Entered, DbError> {
     let network: String = get(row, "network")?;
     let begun: Option<i64> = get(row, "lease_token")?;
     let at: i64 = get(row, "entered_unix")?;
+    let claimed: Option<i64> = get(row, "delivery_token")?;
     let delivered_here = sale.is_some_and(|sale| sale.how != How::Submit);
     Ok(Entered {
         sale: Sale {
@@ -204,10 +211,10 @@ fn entered_of(row: &Row, sale: Option<&NewSale>) -> Result<Entered, DbError> {
             payer: get(row, "payer")?,
             network: network.parse().ok(),
             error_reason: None,
-            delivery: if delivered_here {
-                Delivery::Open
-            } else {
-                Delivery::None
+            delivery: match claimed {
+                Some(token) => Delivery::Ours(token),
+                None if delivered_here => Delivery::Open,
+                None => Delivery::None,
             },
         },
         begun,

@@ -13,7 +13,7 @@ use super::rows::get;
 use super::{DbError, Pool, sql};
 use crate::selling::{
     Answer, BatchBook, Book, BookError, Claimed, Delivery, DeliveryAnswer, DeliveryClaim, Entry, Examined,
-    Sale,
+    Sale, Terms,
 };
 
 /// The seller's side of the ledger in Postgres.
@@ -82,13 +82,13 @@ impl Book for PgBook {
         .boxed()
     }
 
-    fn sell<'a>(&'a self, entry: &'a Entry, hold: bool, max_unsettled: Option<u32>) -> Reply<'a, Sale> {
+    fn sell<'a>(&'a self, entry: &'a Entry, terms: Terms) -> Reply<'a, Sale> {
         async move {
-            let limit = max_unsettled.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
+            let limit = terms.max_unsettled.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
             let messages = messages(entry);
             let mut params = entry_params(entry, &messages);
             params.push((&entry.verified, Type::BOOL));
-            params.push((&hold, Type::BOOL));
+            params.push((&terms.hold, Type::BOOL));
             params.push((&limit, Type::INT4));
             self.expect(sql::SELL, &params, sale).await
         }

@@ -112,15 +112,16 @@ pub(super) const SALE: &str = "SELECT * FROM x402.sale($1) AS sale WHERE sale.id
 pub(super) const EXAMINE: &str = "
 SELECT verdict, reason, message, payer, status, delivered_for_ms FROM x402.examine($1, $2, $3, $4, $5)";
 
-/// Records many payments with the intents of those that are sent at once, and waits for the disk.
+/// Records many payments with the intents of those that are sent at once and the claims of those that are delivered
+/// here, and waits for the disk.
 pub(super) const SELL_MANY: &str = "
-SELECT n, id, payer, network, lease_token, entered_unix
+SELECT n, id, payer, network, lease_token, entered_unix, delivery_token
 FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3))";
 
 /// The same without intents.
 pub(super) const SELL_MANY_SOON: &str = soon!(
     "
-SELECT n, id, payer, network, lease_token, entered_unix
+SELECT n, id, payer, network, lease_token, entered_unix, delivery_token
 FROM x402.sell_many($1, $2, pg_catalog.make_interval(secs => $3)) AS entered, "
 );
 

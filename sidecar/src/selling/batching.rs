@@ -1,5 +1,5 @@
-//! A ledger for many buyers at once: what they ask for together goes in one statement, and payments that can be
-//! sent at once are recorded together with their intent.
+//! A ledger for many buyers at once: what they ask for together goes in one statement, payments that can be sent at
+//! once are recorded together with their intent, and deliveries are claimed with their sale.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::book::{
     Answer, BatchBook, Book, BookError, Claimed, DeliveryAnswer, DeliveryClaim, Entered, Entry, Examined,
-    How, NewSale, Sale,
+    How, NewSale, Sale, Terms,
 };
 use super::settler::{Begun, Seat, Settler};
 use crate::batch::{Batcher, Round, Size};
@@ -209,11 +209,11 @@ impl Book for BatchingBook {
         .boxed()
     }
 
-    fn sell<'a>(&'a self, entry: &'a Entry, hold: bool, max_unsettled: Option<u32>) -> Reply<'a, Sale> {
+    fn sell<'a>(&'a self, entry: &'a Entry, terms: Terms) -> Reply<'a, Sale> {
         async move {
-            match self.enter(entry, How::Sell { hold, max_unsettled }).await? {
+            match self.enter(entry, How::Sell(terms)).await? {
                 Some(sale) => Ok(sale),
-                None => self.book.sell(entry, hold, max_unsettled).await,
+                None => self.book.sell(entry, terms).await,
             }
         }
         .boxed()

@@ -14,6 +14,14 @@ use super::fake::{FakeBook, Fate, offer_v2, payment_v2};
 use super::*;
 use crate::tasks::TaskGroup;
 
+const fn terms(hold: bool) -> Terms {
+    Terms {
+        hold,
+        max_unsettled: None,
+        claim: None,
+    }
+}
+
 type Reply<'a, T> = BoxFuture<'a, Result<T, BookError>>;
 
 /// Enters everything, or fails as it is told; statements wait for permission.
@@ -162,7 +170,7 @@ fn shop(batch_book: FakeBatchBook, places: usize) -> Shop {
 impl Shop {
     async fn sell(&self, count: u8, hold: bool) -> Vec<Result<Sale, BookError>> {
         let entries: Vec<Entry> = (0..count).map(entry).collect();
-        join_all(entries.iter().map(|entry| self.batching.sell(entry, hold, None))).await
+        join_all(entries.iter().map(|entry| self.batching.sell(entry, terms(hold)))).await
     }
 
     fn rounds(&self) -> Vec<usize> {
@@ -252,7 +260,7 @@ async fn a_buyer_who_goes_away_does_not_keep_a_payment_from_being_sent() {
     };
     let shop = shop(batch_book, 100);
     let entry = entry(1);
-    let mut sale = shop.batching.sell(&entry, false, None);
+    let mut sale = shop.batching.sell(&entry, terms(false));
     assert!((&mut sale).now_or_never().is_none());
     until(|| !shop.rounds().is_empty()).await;
     drop(sale);
@@ -289,7 +297,12 @@ async fn a_delivery_that_spoils_a_statement_takes_no_other_along() {
     let shop = shop(FakeBatchBook::default(), 100);
     *shop.batch_book.error.lock().unwrap() = Some(refused());
     let entries: Vec<Entry> = (0..3).map(entry).collect();
-    let sales = join_all(entries.iter().map(|entry| shop.batching.sell(entry, false, None))).await;
+    let sales = join_all(
+        entries
+            .iter()
+            .map(|entry| shop.batching.sell(entry, terms(false))),
+    )
+    .await;
     let ids: Vec<Uuid> = sales.into_iter().flatten().map(|sale| sale.id).collect();
     let claims = ids
         .iter()
@@ -306,7 +319,7 @@ async fn a_delivery_that_spoils_a_statement_takes_no_other_along() {
 #[tokio::test]
 async fn a_large_answer_is_recorded_alone() {
     let shop = shop(FakeBatchBook::default(), 100);
-    let sale = shop.book.sell(&entry(1), false, None).await.unwrap();
+    let sale = shop.book.sell(&entry(1), terms(false)).await.unwrap();
     let claimed = shop.book.claim(sale.id, Duration::from_secs(9), false).await;
     let Ok(Claimed::Ours(token)) = claimed else {
         panic!("{claimed:?}")
@@ -324,7 +337,7 @@ async fn a_text_that_the_database_cannot_hold_spoils_no_statement_of_others() {
     let shop = shop(FakeBatchBook::default(), 100);
     let mut odd = entry(1);
     odd.payment["extensions"] = serde_json::json!([{ "note": "a\u{0}b" }]);
-    assert!(shop.batching.sell(&odd, false, None).await.is_ok());
+    assert!(shop.batching.sell(&odd, terms(false)).await.is_ok());
     assert!(shop.rounds().is_empty());
     assert_eq!(shop.book.len(), 1, "it was asked about alone");
 }

@@ -42,19 +42,26 @@ pub enum How {
     /// Somebody else delivers.
     Submit,
     /// It is delivered here.
-    Sell {
-        /// Not to be settled before the answer is there.
-        hold: bool,
-        /// Unsettled payments of one payer; `None`: any number.
-        max_unsettled: Option<u32>,
-    },
+    Sell(Terms),
 }
 
 impl How {
     /// Whether it is not to be settled before the answer is there.
     pub const fn is_held(self) -> bool {
-        matches!(self, Self::Sell { hold: true, .. })
+        matches!(self, Self::Sell(Terms { hold: true, .. }))
     }
+}
+
+/// On what terms something is sold that is delivered here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Not to be settled before the answer is there.
+    pub hold: bool,
+    /// Unsettled payments of one payer; `None`: any number.
+    pub max_unsettled: Option<u32>,
+    /// How long the delivery is claimed for in the statement that records the payment. [`Book::sell`] alone may leave it
+    /// open; `None`: it stays open.
+    pub claim: Option<Duration>,
 }
 
 /// A payment to be recorded, with what it is for.
@@ -102,6 +109,8 @@ pub enum Delivery {
     Open,
     /// Somebody gets the answer.
     Claimed,
+    /// It was claimed for whoever has just recorded the payment; every later call names this token.
+    Ours(i64),
     /// The answer is there.
     Answered,
 }
@@ -225,8 +234,8 @@ pub trait Book: Send + Sync {
     /// Records a payment, or finds it again.
     fn submit<'a>(&'a self, entry: &'a Entry) -> Reply<'a, Sale>;
 
-    /// The same for something that is delivered here. `hold`: not to be settled before the answer is there.
-    fn sell<'a>(&'a self, entry: &'a Entry, hold: bool, max_unsettled: Option<u32>) -> Reply<'a, Sale>;
+    /// The same for something that is delivered here.
+    fn sell<'a>(&'a self, entry: &'a Entry, terms: Terms) -> Reply<'a, Sale>;
 
     /// Whether this very payload, signature and all, is recorded.
     fn is_recorded<'a>(&'a self, entry: &'a Entry) -> Reply<'a, bool>;

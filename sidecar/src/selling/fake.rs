@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Answer, Book, BookError, Change, Claimed, Delivery, Entry, Examined, Kept, Outcomes, Sale};
+use super::{
+    Answer, Book, BookError, Change, Claimed, Delivery, Entry, Examined, Kept, Outcomes, Sale, Terms,
+};
 
 pub(crate) const NOW: u64 = 1_790_000_000;
 pub(crate) const PAYEE: &str = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8";
@@ -89,6 +91,7 @@ pub(crate) struct FakeBook {
     errors: Mutex<Vec<BookError>>,
     tokens: AtomicUsize,
     pub(crate) deliveries: AtomicUsize,
+    pub(crate) extensions: AtomicUsize,
 }
 
 impl FakeBook {
@@ -102,6 +105,7 @@ impl FakeBook {
             errors: Mutex::default(),
             tokens: AtomicUsize::new(1),
             deliveries: AtomicUsize::new(0),
+            extensions: AtomicUsize::new(0),
         })
     }
 
@@ -134,6 +138,21 @@ impl FakeBook {
         }
     }
 
+    /// Deliveries that somebody is at.
+    pub(crate) fn claimed(&self) -> usize {
+        let rows = self.rows.lock().unwrap();
+        rows.values()
+            .filter(|row| row.sale.delivery == Delivery::Claimed)
+            .count()
+    }
+
+    /// Lets every lease run out.
+    pub(crate) fn lapse_all(&self) {
+        for row in self.rows.lock().unwrap().values_mut() {
+            row.leased_until = None;
+        }
+    }
+
     fn apply(&self, row: &mut Row, status: Status) {
         row.sale.status = status;
         row.sale.tx_hash = match status {
@@ -149,10 +168,12 @@ impl FakeBook {
         });
     }
 
-    fn enter(&self, entry: &Entry, delivery: Delivery, hold: bool) -> Result<Sale, BookError> {
+    /// `delivery` is that of a new one; `Ours` is claimed under that token.
+    fn enter(&self, entry: &Entry, delivery: Delivery, terms: Option<Terms>) -> Result<Sale, BookError> {
         if let Some(error) = self.errors.lock().unwrap().pop() {
             return Err(error);
         }
+        let hold = terms.is_some_and(|terms| terms.hold);
         let payment = Payment::parse(&entry.payment).unwrap();
         let mut rows = self.rows.lock().unwrap();
         let key = payment.authorization.nonce.to_string();
@@ -185,10 +206,21 @@ impl FakeBook {
             });
         }
         let sale = row.sale.clone();
+        if fresh
+            && let Delivery::Ours(token) = delivery
+            && let Some(lease) = terms.and_then(|terms| terms.claim)
+        {
+            (row.token, row.sale.delivery) = (Some(token), Delivery::Claimed);
+            row.leased_until = Some(Instant::now() + lease);
+        }
         if fresh && !hold {
             self.decide_fate(row);
         }
         Ok(sale)
+    }
+
+    fn token(&self) -> i64 {
+        self.tokens.fetch_add(1, Ordering::SeqCst) as i64
     }
 
     fn decide_fate(&self, row: &mut Row) {
@@ -215,11 +247,14 @@ fn done<'a, T: Send + 'a>(value: Result<T, BookError>) -> Reply<'a, T> {
 
 impl Book for FakeBook {
     fn submit<'a>(&'a self, entry: &'a Entry) -> Reply<'a, Sale> {
-        done(self.enter(entry, Delivery::None, false))
+        done(self.enter(entry, Delivery::None, None))
     }
 
-    fn sell<'a>(&'a self, entry: &'a Entry, hold: bool, _max_unsettled: Option<u32>) -> Reply<'a, Sale> {
-        done(self.enter(entry, Delivery::Open, hold))
+    fn sell<'a>(&'a self, entry: &'a Entry, terms: Terms) -> Reply<'a, Sale> {
+        let delivery = terms
+            .claim
+            .map_or(Delivery::Open, |_| Delivery::Ours(self.token()));
+        done(self.enter(entry, delivery, Some(terms)))
     }
 
     fn is_recorded<'a>(&'a self, entry: &'a Entry) -> Reply<'a, bool> {
@@ -260,7 +295,7 @@ impl Book for FakeBook {
             _ if row.interrupted >= 3 => Claimed::Answered(None),
             _ if settled_only && row.sale.status != Status::Settled => Claimed::Unpaid(row.sale.status),
             _ => {
-                let token = self.tokens.fetch_add(1, Ordering::SeqCst) as i64;
+                let token = self.token();
                 row.sale.delivery = Delivery::Claimed;
                 row.token = Some(token);
                 row.leased_until = Some(Instant::now() + lease);
@@ -271,12 +306,11 @@ impl Book for FakeBook {
     }
 
     fn extend(&self, id: Uuid, token: i64, lease: Duration) -> Reply<'_, bool> {
+        self.extensions.fetch_add(1, Ordering::SeqCst);
         let extended = self.with(id, |row| {
-            let now = Instant::now();
-            let live = row.sale.delivery == Delivery::Claimed && row.leased_until > Some(now);
-            let ours = live && row.token == Some(token);
+            let ours = row.sale.delivery == Delivery::Claimed && row.token == Some(token);
             if ours {
-                row.leased_until = Some(now + lease);
+                row.leased_until = Some(Instant::now() + lease);
             }
             ours
         });
@@ -286,7 +320,7 @@ impl Book for FakeBook {
     fn answer<'a>(&'a self, id: Uuid, token: i64, answer: &'a Answer) -> Reply<'a, bool> {
         let applied = self.with(id, |row| {
             if row.token != Some(token) || row.sale.delivery != Delivery::Claimed {
-                return false;
+                return row.token == Some(token) && row.sale.delivery == Delivery::Answered;
             }
             row.sale.delivery = Delivery::Answered;
             row.kept = answer.body.clone().map(|body| Kept {

@@ -20,7 +20,7 @@ mod verifier;
 pub use batching::BatchingBook;
 pub use book::{
     Answer, BatchBook, Book, BookError, Claimed, Delivery, DeliveryAnswer, DeliveryClaim, Entered, Entry,
-    Examined, How, Kept, NewSale, Sale,
+    Examined, How, Kept, NewSale, Sale, Terms,
 };
 pub use outcomes::{Change, Outcomes, Ticket};
 pub use settler::{Begun, Seat, Settler};

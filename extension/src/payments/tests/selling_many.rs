@@ -173,6 +173,40 @@ mod tests {
     }
 
     #[pg_test]
+    fn a_delivery_that_is_claimed_with_its_payment_is_nobody_elses_until_its_lease_runs_out() {
+        let entries = JsonB(json!([entry(&json!({ "claim_ms": 60000 }))]));
+        let token = Spi::get_one_with_args::<i64>(
+            "SELECT delivery_token FROM x402.sell_many($1, 'test', '30 s')",
+            &[entries.into()],
+        )
+        .unwrap()
+        .unwrap();
+        let held = one(
+            "SELECT concat_ws(' ', state, claimed_by, attempts, claimed_until - clock_timestamp() > '55 s')
+             FROM x402.deliveries",
+        );
+        assert_eq!(held.as_deref(), Some("claimed test 1 t"));
+        let id = one("SELECT payment_id::text FROM x402.deliveries").unwrap();
+        let claim = format!(
+            "SELECT concat_ws(' ', state, token IS NOT NULL)
+             FROM x402.claim_delivery('{id}', 'other', '30 s', false)"
+        );
+        assert_eq!(one(&claim).as_deref(), Some("claimed f"), "busy");
+        Spi::run("UPDATE x402.deliveries SET claimed_until = now()").unwrap();
+        assert_eq!(one(&claim).as_deref(), Some("claimed t"), "the lease ran out");
+        let answer =
+            format!("SELECT x402.answer_delivery('{id}', {token}, 200, '[]', NULL, '1 h', true)::text");
+        assert_eq!(one(&answer).as_deref(), Some("false"), "it is another's now");
+    }
+
+    #[pg_test]
+    fn a_delivery_that_nobody_claims_with_its_payment_is_open() {
+        sell_many(&[entry(&json!({ "claim_ms": 0 }))]);
+        let state = one("SELECT concat_ws(' ', state, attempts, token IS NULL) FROM x402.deliveries");
+        assert_eq!(state.as_deref(), Some("open 0 t"));
+    }
+
+    #[pg_test]
     fn a_payment_that_is_begun_rings_no_bell() {
         Spi::run("SELECT setval('x402.doorbell', 0)").unwrap();
         sell_many(&[entry(&json!({}))]);

@@ -42,7 +42,7 @@ pub(super) fn next(order: Order, sale: &Sale, waited: bool) -> Next {
         (Status::Expired, ..) => Next::Refuse(Reason::ValidBefore.to_string()),
         (Status::Review, ..) => Next::Review,
         // Nothing was settled yet, and nothing will be before there is an answer.
-        (Status::Pending, Order::HandleFirst, Delivery::Open | Delivery::Claimed) => {
+        (Status::Pending, Order::HandleFirst, Delivery::Open | Delivery::Claimed | Delivery::Ours(_)) => {
             Next::Claim { settled_only: false }
         }
         (Status::Accepted, ..) => Next::Open(RETRY),
@@ -68,10 +68,11 @@ mod tests {
         }
     }
 
-    const DELIVERIES: [Delivery; 4] = [
+    const DELIVERIES: [Delivery; 5] = [
         Delivery::None,
         Delivery::Open,
         Delivery::Claimed,
+        Delivery::Ours(1),
         Delivery::Answered,
     ];
     const ORDERS: [Order; 2] = [Order::SettleFirst, Order::HandleFirst];

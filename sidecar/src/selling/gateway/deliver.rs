@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use serde_json::json;
@@ -92,12 +93,11 @@ impl Gateway {
             keep: sold.keep_answer_for,
             delivered: true,
         };
-        if found.head.is_empty() && found.body.is_end_stream() {
-            let response = if claim.answer(&recorded).await {
-                response
-            } else {
-                answer::open(&purchase.voice, Some(sale), Duration::from_secs(1))
-            };
+        // HTTP/1.0 tells an answer that broke off from a whole one by its length alone.
+        let cannot_break =
+            purchase.asked.version < Version::HTTP_11 && !response.headers().contains_key(CONTENT_LENGTH);
+        if cannot_break || found.head.is_empty() && found.body.is_end_stream() {
+            let response = whole(purchase, sale, claim, found, response, recorded).await;
             let _ = reply.send(response);
             return;
         }
@@ -107,15 +107,17 @@ impl Gateway {
         let idle = purchase.route.idle_timeout;
         let relay = Relay {
             body: found.body,
-            out: Some(&out),
+            out,
             head: found.head,
             cap: sold.max_kept_answer,
             idle,
         };
         match relay.run().await {
-            Ended::Whole { last, copy } => {
+            Ended::Whole { out, last, copy } => {
                 recorded.body = copy;
-                if claim.answer(&recorded).await {
+                if claim.answer(&recorded).await
+                    && let Some(out) = out
+                {
                     out.end(last, idle).await;
                 }
             }
@@ -211,6 +213,37 @@ struct Found {
     body: Incoming,
 }
 
+/// The answer in one piece, once it is read to its end and recorded.
+async fn whole(
+    purchase: &Purchase,
+    sale: &Sale,
+    claim: &Claim,
+    found: Found,
+    mut response: Response<Body>,
+    mut recorded: Answer,
+) -> Response<Body> {
+    let cap = purchase.sold().map_or(0, |sold| sold.max_kept_answer);
+    let held = if found.head.is_empty() {
+        hold(found.body, cap, purchase.route.idle_timeout).await
+    } else {
+        Held::TooLarge(found.head, found.body)
+    };
+    let failed = match held {
+        Held::Whole(bytes) => {
+            recorded.body = Some(bytes.clone());
+            if !claim.answer(&recorded).await {
+                return answer::open(&purchase.voice, Some(sale), Duration::from_secs(1));
+            }
+            *response.body_mut() = full(bytes);
+            return response;
+        }
+        Held::TooLarge(..) => Failed::NeedsHttp11,
+        Held::Broken => Failed::Broken,
+    };
+    claim.abandon(false).await;
+    failure(purchase, sale, failed)
+}
+
 /// The head of a sold answer.
 fn good(purchase: &Purchase, sale: &Sale, parts: &Parts) -> Response<Body> {
     let mut response = Response::new(full(""));
@@ -272,7 +305,7 @@ fn listed(purchase: &Purchase, headers: &HeaderMap) -> Vec<(String, String)> {
         .map(|asker| (ASKER.to_owned(), asker.clone()));
     let headers = headers
         .iter()
-        .filter(|(name, _)| *name != http::header::CONTENT_LENGTH)
+        .filter(|(name, _)| *name != CONTENT_LENGTH)
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
     asker.chain(headers).collect()
 }

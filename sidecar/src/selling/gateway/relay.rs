@@ -18,10 +18,11 @@ use crate::selling::serve::Body;
 const WINDOW: usize = 4;
 
 /// How the reading of an answer ended.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// Whole. The last piece has not been passed on yet; the copy is `None` where it grew too large.
     Whole {
+        /// The client, if it took every piece so far.
+        out: Option<Out>,
         /// What is still to be passed on.
         last: Option<Bytes>,
         /// Everything, the last piece included.
@@ -79,13 +80,13 @@ impl Out {
     }
 }
 
-/// Reads an answer to its end, passing on every piece but the last. A client that goes away does not stop
-/// the reading while there is a copy: it can come back for it.
-pub(super) struct Relay<'a> {
+/// Reads an answer to its end, passing on every piece but the last. A client that goes away, or does not take a piece in
+/// time, is broken off; that does not stop the reading while there is a copy: it can come back for it.
+pub(super) struct Relay {
     /// The upstream's answer.
     pub(super) body: Incoming,
-    /// The client; `None` holds everything back.
-    pub(super) out: Option<&'a Out>,
+    /// The client.
+    pub(super) out: Out,
     /// What was read before.
     pub(super) head: Vec<Bytes>,
     /// Largest copy.
@@ -94,12 +95,12 @@ pub(super) struct Relay<'a> {
     pub(super) idle: Duration,
 }
 
-impl Relay<'_> {
+impl Relay {
     /// Reads.
     pub(super) async fn run(mut self) -> Ended {
         let mut copy = Some(Vec::new());
         let mut last: Option<Bytes> = None;
-        let mut client = self.out.is_some();
+        let mut out = Some(self.out);
         let mut head = std::mem::take(&mut self.head).into_iter();
         loop {
             let piece = match head.next() {
@@ -111,16 +112,17 @@ impl Relay<'_> {
                 },
             };
             keep(&mut copy, &piece, self.cap);
-            if let (Some(out), Some(before)) = (self.out, last.replace(piece))
-                && client
+            if let Some(before) = last.replace(piece)
+                && let Some(client) = &out
+                && !client.send(before, self.idle).await
             {
-                client = out.send(before, self.idle).await;
+                out = None;
             }
-            if self.out.is_some() && !client && copy.is_none() {
+            if out.is_none() && copy.is_none() {
                 return Ended::Abandoned;
             }
         }
-        Ended::Whole { last, copy }
+        Ended::Whole { out, last, copy }
     }
 }
 

@@ -14,18 +14,15 @@ use super::answer::{self, Voice, of_kind, problem};
 use super::asker;
 use super::body::{self, NotTaken, Taken};
 use super::catalog::{Admission, Route, Sold};
-use super::claim::Claim;
+use super::claim::{Claim, LEASE};
 use super::decide::{Next, next};
 use super::headers::mark_sold;
 use super::payment::{self, Sent};
 use super::service::{Asked, Gateway, not_taken};
 use crate::config::Order;
 use crate::selling::serve::Body;
-use crate::selling::{BookError, Claimed, Entry, How, Kept, Sale};
+use crate::selling::{BookError, Claimed, Delivery, Entry, How, Kept, Sale, Terms};
 
-/// Added to the times of an upstream and of a settlement: how long a delivery may hold its claim without
-/// prolonging it.
-const SLACK: Duration = Duration::from_secs(15);
 /// How often another process's delivery is looked at.
 const PEEK: Duration = Duration::from_millis(250);
 /// A claim refused as unpaid that often means that the ledger and what was heard of it disagree.
@@ -96,10 +93,12 @@ impl Gateway {
             body_sha256,
             verified: false,
         };
-        let how = How::Sell {
+        let how = How::Sell(Terms {
             hold: sold.order == Order::HandleFirst,
             max_unsettled: sold.max_unsettled,
-        };
+            claim: Some(LEASE),
+        });
+        let at = Instant::now();
         let purchase = Purchase {
             route: route.clone(),
             voice: Voice {
@@ -108,30 +107,56 @@ impl Gateway {
                 network: payment.network,
                 payer: lower(payment.authorization.from),
             },
-            deadline: Instant::now() + sold.settle_wait,
+            deadline: at + sold.settle_wait,
             asker,
             asked,
         };
         match self.till.record(entry, &payment, requirements, how).await {
-            Ok(sale) => self.proceed(purchase, body, sale, sold).await,
+            Ok(sale) => {
+                let reserved = match sale.delivery {
+                    Delivery::Ours(token) => Some(self.claimed(&sale, token, at)),
+                    _ => None,
+                };
+                self.proceed(purchase, body, sale, sold, reserved).await
+            }
             Err(error) => not_recorded(&purchase, &error),
         }
     }
 
-    /// From a recorded payment to an answer.
+    /// A claim of ours, asked for not before `at`; others here who want the same answer wait for its end.
+    fn claimed(&self, sale: &Sale, token: i64, at: Instant) -> Claim {
+        let flight = self.flights.begin(sale.id);
+        Claim::new(
+            self.till.book().clone(),
+            (sale.id, token),
+            at,
+            self.tasks.clone(),
+            flight,
+        )
+    }
+
+    /// From a recorded payment to an answer. `reserved`: the delivery was claimed with the sale.
     async fn proceed(
         self: &Arc<Self>,
         purchase: Purchase,
         body: Taken,
         mut sale: Sale,
         sold: &Sold,
+        mut reserved: Option<Claim>,
     ) -> Response<Body> {
         let (mut waited, mut unpaid) = (false, 0);
         loop {
             let settled_only = match next(sold.order, &sale, waited) {
                 Next::Wait => {
-                    sale = self.till.outcome(sale, purchase.deadline).await;
-                    waited = true;
+                    let outcome = self.till.outcome(sale.clone(), purchase.deadline);
+                    let known = match &reserved {
+                        Some(claim) => claim.during(outcome).await,
+                        None => Some(outcome.await),
+                    };
+                    match known {
+                        Some(known) => (sale, waited) = (known, true),
+                        None => reserved = None,
+                    }
                     continue;
                 }
                 Next::Claim { settled_only } => settled_only,
@@ -139,11 +164,13 @@ impl Gateway {
                 Next::Open(after) => return answer::open(&purchase.voice, Some(&sale), after),
                 Next::Review => return answer::review(&sale),
             };
-            let lease = purchase.route.upstream_timeout + sold.settle_wait + SLACK;
-            match self.till.book().claim(sale.id, lease, settled_only).await {
+            if let Some(claim) = reserved.take() {
+                return self.deliver(purchase, body, sale, claim).await;
+            }
+            let at = Instant::now();
+            match self.till.book().claim(sale.id, LEASE, settled_only).await {
                 Ok(Claimed::Ours(token)) => {
-                    let flight = self.flights.begin(sale.id);
-                    let claim = Claim::new(self.till.book().clone(), sale.id, token, lease, flight);
+                    let claim = self.claimed(&sale, token, at);
                     return self.deliver(purchase, body, sale, claim).await;
                 }
                 Ok(Claimed::Answered(kept)) => return self.replay(&purchase, &sale, kept).await,
@@ -157,7 +184,7 @@ impl Gateway {
                 Ok(Claimed::Unpaid(status)) if unpaid < MAX_UNPAID => {
                     unpaid += 1;
                     sale.status = status;
-                    sale.delivery = crate::selling::Delivery::Answered;
+                    sale.delivery = Delivery::Answered;
                 }
                 Ok(Claimed::Unpaid(_)) => {
                     return answer::open(&purchase.voice, Some(&sale), Duration::from_secs(3));

@@ -49,6 +49,7 @@ pub struct Face {
 /// What a client asks for.
 pub(super) struct Asked {
     pub(super) method: Method,
+    pub(super) version: Version,
     pub(super) path_and_query: PathAndQuery,
     pub(super) headers: HeaderMap,
     pub(super) peer: SocketAddr,
@@ -117,6 +118,7 @@ impl Gateway {
             url: format!("{}{path_and_query}", self.origin(&parts.headers)),
             resource: resource(path_and_query.path(), path_and_query.query()),
             method: parts.method,
+            version: parts.version,
             path_and_query,
             headers: parts.headers,
             peer,
@@ -284,6 +286,7 @@ pub(super) const fn failed_status(failed: Failed) -> StatusCode {
     match failed {
         Failed::Broken => StatusCode::BAD_GATEWAY,
         Failed::Late => StatusCode::GATEWAY_TIMEOUT,
+        Failed::NeedsHttp11 => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
         Failed::Unsendable => StatusCode::BAD_REQUEST,
     }
 }

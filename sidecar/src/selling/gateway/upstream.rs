@@ -31,6 +31,10 @@ pub(super) enum Failed {
     /// It did not begin to answer in time.
     #[error("the endpoint behind the gateway did not answer in time")]
     Late,
+    /// Its answer has no length and is too large to be kept, and the client speaks HTTP/1.0, which cannot tell when such an
+    /// answer breaks off.
+    #[error("this answer needs HTTP/1.1 between client and gateway (nginx: proxy_http_version 1.1)")]
+    NeedsHttp11,
     /// What the client asks cannot be a request to it.
     #[error("the request cannot be sent on")]
     Unsendable,

@@ -83,7 +83,7 @@ pub(super) async fn measure(
         }
         describe(report, delay, clients, &lines, node);
     }
-    report.note("express: the middleware as its documentation shows it, /verify before and /settle after the handler, both at the same facilitator, /verify at once and /settle after the time named; the handler is in its process, it keeps nothing. Ours: signature judged twice (gateway, ledger), four commits, shared by those who come together, of which those of the intent and of the outcome are durable; the endpoint is behind HTTP. Clients, facilitator and endpoint are in the bench's own process, on the same machine.");
+    report.note("express: the middleware as its documentation shows it, /verify before and /settle after the handler, both at the same facilitator, /verify at once and /settle after the time named; the handler is in its process, it keeps nothing. Ours: signature judged twice (gateway, ledger), three commits, shared by those who come together, of which those of the intent and of the outcome are durable; the endpoint is behind HTTP. Clients, facilitator and endpoint are in the bench's own process, on the same machine.");
     Ok(())
 }
 

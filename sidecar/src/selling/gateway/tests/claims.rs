@@ -1,22 +1,24 @@
+//! Deliveries that are ours: claimed with their sale or after it, and kept by the clock.
+
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
 use insforge_protocol::ledger::Status;
-use tokio::time::sleep;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::super::claim::{Claim, LEASE};
+use super::super::flights::Flights;
+use super::harness::{open_shop, said, until};
 use crate::selling::fake::{FakeBook, Fate, offer_v2, payment_v2};
-use crate::selling::gateway::claim::Claim;
-use crate::selling::gateway::flights::Flights;
-use crate::selling::gateway::relay::channel;
-use crate::selling::{Answer, Book, Claimed, Entry};
+use crate::selling::{Answer, Book, Claimed, Delivery, Entry, Terms};
+use crate::tasks::TaskGroup;
 
-const LEASE: Duration = Duration::from_secs(40);
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// A settled payment whose delivery is claimed.
-async fn claimed(book: &Arc<FakeBook>) -> (Uuid, i64, Claim) {
+/// A delivery that is claimed with its sale, now.
+async fn reserved(book: &Arc<FakeBook>, tasks: &TaskGroup) -> (Uuid, Claim) {
+    let at = Instant::now();
     let entry = Entry {
         payment: payment_v2("10000", 1),
         requirements: offer_v2("10000"),
@@ -25,13 +27,27 @@ async fn claimed(book: &Arc<FakeBook>) -> (Uuid, i64, Claim) {
         body_sha256: None,
         verified: false,
     };
-    let sale = book.sell(&entry, false, None).await.unwrap();
-    let Ok(Claimed::Ours(token)) = book.claim(sale.id, LEASE, true).await else {
-        panic!("nobody else is at it")
+    let terms = Terms {
+        hold: false,
+        max_unsettled: None,
+        claim: Some(LEASE),
     };
-    let flight = Arc::new(Flights::default()).begin(sale.id);
-    let claim = Claim::new(book.clone(), sale.id, token, LEASE, flight);
-    (sale.id, token, claim)
+    let sale = book.sell(&entry, terms).await.unwrap();
+    let Delivery::Ours(token) = sale.delivery else {
+        panic!("{:?}", sale.delivery)
+    };
+    let flight = Arc::<Flights>::default().begin(sale.id);
+    let claim = Claim::new(book.clone(), (sale.id, token), at, tasks.clone(), flight);
+    (sale.id, claim)
+}
+
+fn extensions(book: &FakeBook) -> usize {
+    book.extensions.load(Ordering::SeqCst)
+}
+
+/// What somebody else is told who wants to deliver.
+async fn other(book: &FakeBook, id: Uuid) -> Claimed {
+    book.claim(id, LEASE, false).await.unwrap()
 }
 
 fn answer() -> Answer {
@@ -44,36 +60,60 @@ fn answer() -> Answer {
     }
 }
 
-fn settling() -> Arc<FakeBook> {
-    FakeBook::new(Fate::Becomes(Status::Settled))
-}
-
 #[tokio::test(start_paused = true)]
-async fn a_delivery_stays_ours_however_long_its_upstream_is_silent() {
-    let book = settling();
-    let (id, _, claim) = claimed(&book).await;
+async fn a_delivery_that_is_made_soon_costs_no_statement_and_one_that_takes_its_time_stays_ours() {
+    let book = FakeBook::new(Fate::Waits);
+    let (id, claim) = reserved(&book, &TaskGroup::default()).await;
+    assert_eq!(claim.during(sleep(LEASE * 2 / 5)).await, Some(()));
+    assert_eq!(extensions(&book), 0);
+    assert_eq!(claim.during(sleep(LEASE / 5)).await, Some(()));
+    assert_eq!(extensions(&book), 1, "once half of the lease is over");
     assert_eq!(claim.during(sleep(10 * LEASE)).await, Some(()));
-    let other = book.claim(id, LEASE, true).await;
-    assert!(matches!(other, Ok(Claimed::Busy(_))), "{other:?}");
+    assert_eq!(extensions(&book), 21, "every half lease");
+    assert!(matches!(other(&book, id).await, Claimed::Busy(_)));
     assert!(claim.answer(&answer()).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn work_for_a_delivery_that_somebody_else_has_is_dropped() {
-    let book = settling();
-    let (id, token, claim) = claimed(&book).await;
-    assert_eq!(book.abandon(id, token, false).await, Ok(true));
-    assert!(matches!(
-        book.claim(id, 9 * LEASE, true).await,
-        Ok(Claimed::Ours(_))
-    ));
-    assert_eq!(claim.during(sleep(10 * LEASE)).await, None);
+    let (book, tasks) = (FakeBook::new(Fate::Waits), TaskGroup::default());
+    let (id, claim) = reserved(&book, &tasks).await;
+    // As a process that was stopped and goes on.
+    sleep(2 * LEASE).await;
+    assert!(matches!(other(&book, id).await, Claimed::Ours(_)));
+    let mut asked = false;
+    assert_eq!(claim.during(async { asked = true }).await, None);
+    assert!(!asked, "the upstream is not asked again");
+    drop(claim);
+    assert!(tasks.is_empty(), "there is nothing to hand back");
+    assert!(matches!(other(&book, id).await, Claimed::Busy(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_ran_out_is_still_ours_where_nobody_took_it() {
+    let book = FakeBook::new(Fate::Waits);
+    let (_, claim) = reserved(&book, &TaskGroup::default()).await;
+    sleep(2 * LEASE).await;
+    assert_eq!(claim.during(async {}).await, Some(()));
+    assert!(claim.answer(&answer()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_under_way_is_dropped_when_somebody_else_has_the_delivery() {
+    let book = FakeBook::new(Fate::Waits);
+    let (id, claim) = reserved(&book, &TaskGroup::default()).await;
+    let work = async {
+        book.lapse_all();
+        assert!(matches!(other(&book, id).await, Claimed::Ours(_)));
+        sleep(10 * LEASE).await;
+    };
+    assert_eq!(claim.during(work).await, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_follows_a_recorded_answer_is_not_taken_for_a_lost_claim() {
-    let book = settling();
-    let (_, _, claim) = claimed(&book).await;
+    let book = FakeBook::new(Fate::Waits);
+    let (_, claim) = reserved(&book, &TaskGroup::default()).await;
     let work = async {
         let recorded = claim.answer(&answer()).await;
         sleep(10 * LEASE).await;
@@ -83,14 +123,28 @@ async fn what_follows_a_recorded_answer_is_not_taken_for_a_lost_claim() {
 }
 
 #[tokio::test]
-async fn an_answer_is_whole_only_where_its_end_was_said() {
-    let (out, body) = channel();
-    assert!(out.send("half".into(), PATIENCE).await);
-    out.end(Some(" and half".into()), PATIENCE).await;
-    assert_eq!(body.collect().await.unwrap().to_bytes(), "half and half");
+async fn a_delivery_that_is_not_used_is_handed_back() {
+    let (book, tasks) = (FakeBook::new(Fate::Waits), TaskGroup::default());
+    drop(reserved(&book, &tasks).await);
+    assert!(tasks.wait(Duration::from_secs(20)).await);
+    assert_eq!(book.claimed(), 0);
+}
 
-    let (out, body) = channel();
-    assert!(out.send("half".into(), PATIENCE).await);
-    drop(out);
-    assert!(body.collect().await.is_err(), "its delivery was dropped");
+#[tokio::test]
+async fn a_buyer_who_goes_away_while_its_payment_settles_finds_the_answer_when_it_comes_back() {
+    let shop = Arc::new(open_shop(FakeBook::new(Fate::Waits), "", |_| said(200, "report")).await);
+    let payment = payment_v2("10000", 1);
+    let buyer = tokio::spawn({
+        let (shop, payment) = (shop.clone(), payment.clone());
+        async move { shop.buy("/report", &payment).await }
+    });
+    until(|| shop.book.outcomes().waiting() > 0).await;
+    assert_eq!(shop.book.claimed(), 1);
+    buyer.abort();
+    until(|| shop.book.claimed() == 0).await;
+    shop.book.move_all(Status::Settled);
+    let got = shop.buy("/report", &payment).await;
+    assert_eq!((got.status, got.body.as_deref()), (200, Some("report")));
+    assert_eq!(got.message("payment-response")["success"], json!(true));
+    assert_eq!(shop.upstream.calls(), 1);
 }

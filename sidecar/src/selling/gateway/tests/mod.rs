@@ -7,3 +7,4 @@ mod harness;
 mod proxy;
 mod purchase;
 mod smuggling;
+mod streams;
