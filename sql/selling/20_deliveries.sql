@@ -4,7 +4,8 @@
 CREATE TABLE x402.deliveries (
   payment_id uuid PRIMARY KEY,
   payer text NOT NULL,
-  -- open: nobody is at it. claimed: somebody gets the answer, until claimed_until. answered: it is there.
+  -- open: nobody is at it. claimed: somebody gets the answer, or will once it is paid, until claimed_until. answered: it is
+  -- there.
   state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'claimed', 'answered')),
   token bigint,
   claimed_by text,

@@ -110,8 +110,8 @@ BEGIN
 END $fn$;
 COMMENT ON FUNCTION x402.answer_deliveries(uuid[], bigint[], integer[], jsonb[], bytea[], interval[], boolean[]) IS
 'x402.answer_delivery() for several deliveries at once, each given by its place in every array. Returns those
-whose claim still held, or has recorded its answer before. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL ids or tokens: no rows; NULL body or keep:
-not kept; NULL delivered: false. Errors: 23514 for a status that is none of HTTP. Execute: owner and sidecar roles.';
+whose claim still held, or has recorded its answer before. VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL ids or
+tokens: no rows; NULL body or keep: not kept; NULL delivered: false. Errors: 23514 for a status that is none of HTTP. Execute: owner and sidecar roles.';
 
 CREATE FUNCTION x402.answer_delivery(payment_id uuid, token bigint, answer_status integer, answer_headers jsonb,
   answer_body bytea, keep interval, delivered boolean) RETURNS boolean

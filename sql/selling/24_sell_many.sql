@@ -135,6 +135,6 @@ lease_token returned. claim_ms: the worker delivers; the delivery is claimed for
 delivery_token returned, though the payment is not settled yet; NULL, 0 or less: it stays open. Returns those that were
 entered, by their place n from 1. What is missing is in the ledger already, is not valid beyond doubt, names no
 resource, or has a payer with too many open payments: ask x402.sell() or x402.submit() about it, which say what it is.
-VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL entries: no rows. Errors, for the whole call: 22023 without worker or a positive lease, or for entries that are no array of objects,
-22P02 for a malformed member, 23514 for a body_sha256 that is none, 40001 in REPEATABLE READ and above, 55P03 where
+VOLATILE, PARALLEL UNSAFE, SECURITY DEFINER. NULL entries: no rows. Errors, for the whole call: 22023 without worker or
+a positive lease, or for entries that are no array of objects, 22P02 for a malformed member, 23514 for a body_sha256 that is none, 40001 in REPEATABLE READ and above, 55P03 where
 another transaction is entering one of them for a quarter of a second. Execute: owner and sidecar roles.';

@@ -136,7 +136,7 @@ FROM (SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($3), pg_
     AS claimed, "
 );
 
-/// Heartbeat of a long answer.
+/// Heartbeat of a delivery that takes its time.
 pub(super) const EXTEND_DELIVERY: &str =
     soon!("SELECT x402.extend_delivery($1, $2, pg_catalog.make_interval(secs => $3)) AS done FROM ");
 

@@ -107,7 +107,7 @@ pub enum Delivery {
     None,
     /// Nobody is at it.
     Open,
-    /// Somebody gets the answer.
+    /// Somebody gets the answer, or will once it is paid.
     Claimed,
     /// It was claimed for whoever has just recorded the payment; every later call names this token.
     Ours(i64),

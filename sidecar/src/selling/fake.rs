@@ -87,7 +87,7 @@ pub(crate) struct FakeBook {
     rows: Mutex<HashMap<String, Row>>,
     outcomes: Arc<Outcomes>,
     fate: Mutex<Fate>,
-    /// Errors to answer the next calls of `submit` and `sell` with.
+    /// Errors to answer the next calls of `submit`, `sell` and `extend` with.
     errors: Mutex<Vec<BookError>>,
     tokens: AtomicUsize,
     pub(crate) deliveries: AtomicUsize,
@@ -288,6 +288,7 @@ impl Book for FakeBook {
 
     fn claim(&self, id: Uuid, lease: Duration, settled_only: bool) -> Reply<'_, Claimed> {
         let claimed = self.with(id, |row| match row.sale.delivery {
+            Delivery::Answered if row.sale.status != Status::Settled => Claimed::Unpaid(row.sale.status),
             Delivery::Answered => Claimed::Answered(row.kept.clone()),
             Delivery::Claimed if row.leased_until > Some(Instant::now()) => {
                 Claimed::Busy(Duration::from_secs(1))
@@ -307,6 +308,9 @@ impl Book for FakeBook {
 
     fn extend(&self, id: Uuid, token: i64, lease: Duration) -> Reply<'_, bool> {
         self.extensions.fetch_add(1, Ordering::SeqCst);
+        if let Some(error) = self.errors.lock().unwrap().pop() {
+            return done(Err(error));
+        }
         let extended = self.with(id, |row| {
             let ours = row.sale.delivery == Delivery::Claimed && row.token == Some(token);
             if ours {

@@ -14,8 +14,9 @@ use crate::tasks::TaskGroup;
 
 /// Tries to record an answer; the buyer waits for the last piece of it meanwhile.
 const TRIES: u32 = 4;
-/// How long a claim holds unless it is prolonged. Short: where its process dies, the next one waits as long.
-pub(super) const LEASE: Duration = Duration::from_secs(10);
+/// How long a claim holds unless it is prolonged, at half of it. The other half is for a statement that is not answered,
+/// and for the next one; where its process dies, the next one waits as long.
+pub(super) const LEASE: Duration = Duration::from_secs(30);
 /// After how long a lease is prolonged again that could not be.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -26,14 +27,24 @@ pub(super) struct Claim {
     token: i64,
     state: Mutex<State>,
     tasks: TaskGroup,
-    /// Those who wait for the same answer in this process are woken when the claim ends.
-    flight: Option<Flight>,
 }
 
 struct State {
-    /// It is kept by the clock. Else it is being answered or handed back, which tells whether it was lost, or it was lost.
-    held: bool,
+    /// False once it is being answered, was handed back, or was lost.
+    is_kept: bool,
     extend_at: Instant,
+    /// Those who wait for the same answer in this process are woken when this is dropped.
+    flight: Option<Flight>,
+}
+
+/// Whose a claim is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Ours,
+    /// Somebody else took it over.
+    Lost,
+    /// The ledger could not be asked.
+    Unknown,
 }
 
 impl Claim {
@@ -46,8 +57,9 @@ impl Claim {
         flight: Flight,
     ) -> Self {
         let state = State {
-            held: true,
+            is_kept: true,
             extend_at: at + LEASE / 2,
+            flight: Some(flight),
         };
         Self {
             book,
@@ -55,28 +67,24 @@ impl Claim {
             token,
             state: Mutex::new(state),
             tasks,
-            flight: Some(flight),
         }
+    }
+
+    /// Whether it is certainly ours. Nobody prolonged it while its payment settled, nor while its process was stopped: the
+    /// ledger is asked once half of the lease is over.
+    pub(super) async fn is_ours(&self) -> bool {
+        let is_fresh = Instant::now() < self.state().extend_at;
+        is_fresh || self.prolong().await == Standing::Ours
     }
 
     /// Does what the claim is for, and prolongs it by the clock meanwhile. `None`: somebody else has it, and the work was
     /// dropped where it stood.
     pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        // A process that was stopped for long asks before it does anything.
-        let is_overdue = Instant::now() >= self.state().extend_at;
-        let done = if is_overdue && !self.prolong().await {
-            None
-        } else {
-            tokio::select! {
-                biased;
-                done = work => Some(done),
-                () = self.lost() => None,
-            }
-        };
-        if done.is_none() {
-            warn!(payment = %self.id, "a delivery was lost to somebody else");
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.lost() => None,
         }
-        done
     }
 
     /// Prolongs the claim each time that half of its lease is over, until it is somebody else's.
@@ -84,27 +92,34 @@ impl Claim {
         loop {
             let extend_at = self.state().extend_at;
             sleep_until(extend_at).await;
-            if !self.state().held {
+            if !self.state().is_kept {
                 return pending().await;
             }
-            if !self.prolong().await {
+            if self.prolong().await == Standing::Lost {
                 return;
             }
         }
     }
 
-    /// Prolongs the claim; false if it was lost.
-    async fn prolong(&self) -> bool {
+    async fn prolong(&self) -> Standing {
         let now = Instant::now();
         match self.book.extend(self.id, self.token, LEASE).await {
-            Ok(true) => self.state().extend_at = now + LEASE / 2,
-            Ok(false) => return !self.end(),
+            Ok(true) => {
+                self.state().extend_at = now + LEASE / 2;
+                Standing::Ours
+            }
+            Ok(false) if self.end() => {
+                warn!(payment = %self.id, "a delivery was lost to somebody else");
+                Standing::Lost
+            }
+            // It was answered or handed back meanwhile.
+            Ok(false) => Standing::Unknown,
             Err(error) => {
                 warn!(payment = %self.id, %error, "a delivery's lease could not be prolonged");
                 self.state().extend_at = Instant::now() + AGAIN;
+                Standing::Unknown
             }
         }
-        true
     }
 
     /// Records the answer; false if the claim was lost, or the ledger cannot be asked: then the answer must
@@ -113,7 +128,11 @@ impl Claim {
         self.end();
         for attempt in 1..=TRIES {
             match self.book.answer(self.id, self.token, answer).await {
-                Ok(true) => return true,
+                Ok(true) => {
+                    let flight = self.state().flight.take();
+                    drop(flight);
+                    return true;
+                }
                 Ok(false) => {
                     warn!(payment = %self.id, "a delivery was lost to somebody else");
                     return false;
@@ -138,7 +157,7 @@ impl Claim {
 
     /// Ends the keeping; whether it was still kept.
     fn end(&self) -> bool {
-        std::mem::take(&mut self.state().held)
+        std::mem::take(&mut self.state().is_kept)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -149,7 +168,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if self.end() {
-            let flight = self.flight.take();
+            let flight = self.state().flight.take();
             let back = hand_back(self.book.clone(), self.id, self.token, false);
             self.tasks.spawn("hand a delivery back", async move {
                 back.await;

@@ -18,7 +18,7 @@ use super::body::{Taken, passing};
 use super::claim::Claim;
 use super::decide::{Next, next};
 use super::headers::{Paid, mark_sold, to_client};
-use super::relay::{Ended, Held, Relay, channel, hold};
+use super::relay::{Ended, Held, Out, Relay, channel, hold};
 use super::sell::Purchase;
 use super::service::{Gateway, failed_status};
 use super::upstream::Failed;
@@ -93,11 +93,10 @@ impl Gateway {
             keep: sold.keep_answer_for,
             delivered: true,
         };
-        // HTTP/1.0 tells an answer that broke off from a whole one by its length alone.
-        let cannot_break =
-            purchase.asked.version < Version::HTTP_11 && !response.headers().contains_key(CONTENT_LENGTH);
-        if cannot_break || found.head.is_empty() && found.body.is_end_stream() {
-            let response = whole(purchase, sale, claim, found, response, recorded).await;
+        if found.body.is_end_stream() && found.head.is_empty()
+            || cannot_break_off(purchase, response.headers())
+        {
+            let response = whole(purchase, sale, claim, found.body, (response, recorded), &reply).await;
             let _ = reply.send(response);
             return;
         }
@@ -109,10 +108,18 @@ impl Gateway {
             body: found.body,
             out,
             head: found.head,
-            cap: sold.max_kept_answer,
+            // Where nothing is kept there is nothing to come back for.
+            cap: if sold.keep_answer_for.is_zero() {
+                0
+            } else {
+                sold.max_kept_answer
+            },
             idle,
         };
         match relay.run().await {
+            Ended::Whole { out, copy: None, .. } if out.as_ref().is_none_or(Out::is_abandoned) => {
+                claim.abandon(true).await;
+            }
             Ended::Whole { out, last, copy } => {
                 recorded.body = copy;
                 if claim.answer(&recorded).await
@@ -160,6 +167,10 @@ impl Gateway {
                     answer::open(&purchase.voice, Some(&sale), Duration::from_secs(1))
                 };
                 let _ = reply.send(response);
+            }
+            Held::TooLarge(..) if cannot_break_off(&purchase, &to_client(&parts.headers)) => {
+                claim.abandon(false).await;
+                let _ = reply.send(failure(&purchase, &sale, Failed::NeedsHttp11));
             }
             Held::TooLarge(head, body) => {
                 let found = Found { parts, head, body };
@@ -213,22 +224,26 @@ struct Found {
     body: Incoming,
 }
 
+/// HTTP/1.0 tells an answer that broke off from a whole one by its length alone.
+fn cannot_break_off(purchase: &Purchase, headers: &HeaderMap) -> bool {
+    purchase.asked.version < Version::HTTP_11 && !headers.contains_key(CONTENT_LENGTH)
+}
+
 /// The answer in one piece, once it is read to its end and recorded.
 async fn whole(
     purchase: &Purchase,
     sale: &Sale,
     claim: &Claim,
-    found: Found,
-    mut response: Response<Body>,
-    mut recorded: Answer,
+    body: Incoming,
+    (mut response, mut recorded): (Response<Body>, Answer),
+    reply: &Reply,
 ) -> Response<Body> {
     let cap = purchase.sold().map_or(0, |sold| sold.max_kept_answer);
-    let held = if found.head.is_empty() {
-        hold(found.body, cap, purchase.route.idle_timeout).await
-    } else {
-        Held::TooLarge(found.head, found.body)
-    };
-    let failed = match held {
+    let failed = match hold(body, cap, purchase.route.idle_timeout).await {
+        Held::Whole(_) if reply.is_closed() && recorded.keep.is_zero() => {
+            claim.abandon(true).await;
+            return response;
+        }
         Held::Whole(bytes) => {
             recorded.body = Some(bytes.clone());
             if !claim.answer(&recorded).await {
@@ -237,6 +252,7 @@ async fn whole(
             *response.body_mut() = full(bytes);
             return response;
         }
+        // Not counted as interrupted: a proxy that speaks HTTP/1.0 must not cost a buyer its payment.
         Held::TooLarge(..) => Failed::NeedsHttp11,
         Held::Broken => Failed::Broken,
     };

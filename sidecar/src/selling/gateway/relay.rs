@@ -65,6 +65,11 @@ impl Out {
         self.pass(Piece::Data(piece), patience).await
     }
 
+    /// Whether the client went away.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Passes the last piece on, and that it is the last.
     pub(super) async fn end(self, last: Option<Bytes>, patience: Duration) {
         if let Some(last) = last

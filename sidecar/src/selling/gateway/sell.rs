@@ -148,15 +148,8 @@ impl Gateway {
         loop {
             let settled_only = match next(sold.order, &sale, waited) {
                 Next::Wait => {
-                    let outcome = self.till.outcome(sale.clone(), purchase.deadline);
-                    let known = match &reserved {
-                        Some(claim) => claim.during(outcome).await,
-                        None => Some(outcome.await),
-                    };
-                    match known {
-                        Some(known) => (sale, waited) = (known, true),
-                        None => reserved = None,
-                    }
+                    sale = self.till.outcome(sale, purchase.deadline).await;
+                    waited = true;
                     continue;
                 }
                 Next::Claim { settled_only } => settled_only,
@@ -164,7 +157,9 @@ impl Gateway {
                 Next::Open(after) => return answer::open(&purchase.voice, Some(&sale), after),
                 Next::Review => return answer::review(&sale),
             };
-            if let Some(claim) = reserved.take() {
+            if let Some(claim) = reserved.take()
+                && claim.is_ours().await
+            {
                 return self.deliver(purchase, body, sale, claim).await;
             }
             let at = Instant::now();

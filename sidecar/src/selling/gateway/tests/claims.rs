@@ -13,8 +13,10 @@ use super::super::claim::{Claim, LEASE};
 use super::super::flights::Flights;
 use super::harness::{open_shop, said, until};
 use crate::selling::fake::{FakeBook, Fate, offer_v2, payment_v2};
-use crate::selling::{Answer, Book, Claimed, Delivery, Entry, Terms};
+use crate::selling::{Answer, Book, BookError, Claimed, Delivery, Entry, Terms};
 use crate::tasks::TaskGroup;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A delivery that is claimed with its sale, now.
 async fn reserved(book: &Arc<FakeBook>, tasks: &TaskGroup) -> (Uuid, Claim) {
@@ -75,15 +77,13 @@ async fn a_delivery_that_is_made_soon_costs_no_statement_and_one_that_takes_its_
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_for_a_delivery_that_somebody_else_has_is_dropped() {
+async fn a_delivery_that_somebody_else_took_meanwhile_is_not_begun() {
     let (book, tasks) = (FakeBook::new(Fate::Waits), TaskGroup::default());
     let (id, claim) = reserved(&book, &tasks).await;
-    // As a process that was stopped and goes on.
+    // As while a payment settles, or in a process that was stopped.
     sleep(2 * LEASE).await;
     assert!(matches!(other(&book, id).await, Claimed::Ours(_)));
-    let mut asked = false;
-    assert_eq!(claim.during(async { asked = true }).await, None);
-    assert!(!asked, "the upstream is not asked again");
+    assert!(!claim.is_ours().await);
     drop(claim);
     assert!(tasks.is_empty(), "there is nothing to hand back");
     assert!(matches!(other(&book, id).await, Claimed::Busy(_)));
@@ -92,10 +92,24 @@ async fn work_for_a_delivery_that_somebody_else_has_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_ran_out_is_still_ours_where_nobody_took_it() {
     let book = FakeBook::new(Fate::Waits);
-    let (_, claim) = reserved(&book, &TaskGroup::default()).await;
+    let (id, claim) = reserved(&book, &TaskGroup::default()).await;
     sleep(2 * LEASE).await;
-    assert_eq!(claim.during(async {}).await, Some(()));
+    assert!(claim.is_ours().await);
+    assert!(matches!(other(&book, id).await, Claimed::Busy(_)));
     assert!(claim.answer(&answer()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_is_not_begun_while_the_ledger_cannot_say_whose_it_is() {
+    let (book, tasks) = (FakeBook::new(Fate::Waits), TaskGroup::default());
+    let (_, claim) = reserved(&book, &tasks).await;
+    assert!(claim.is_ours().await, "nobody is asked while it is fresh");
+    sleep(2 * LEASE).await;
+    book.fail_next(vec![BookError::Unsure("no answer".to_owned())]);
+    assert!(!claim.is_ours().await);
+    drop(claim);
+    assert!(tasks.wait(PATIENCE).await);
+    assert_eq!(book.claimed(), 0, "it is handed back");
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +140,7 @@ async fn what_follows_a_recorded_answer_is_not_taken_for_a_lost_claim() {
 async fn a_delivery_that_is_not_used_is_handed_back() {
     let (book, tasks) = (FakeBook::new(Fate::Waits), TaskGroup::default());
     drop(reserved(&book, &tasks).await);
-    assert!(tasks.wait(Duration::from_secs(20)).await);
+    assert!(tasks.wait(PATIENCE).await);
     assert_eq!(book.claimed(), 0);
 }
 

@@ -2,6 +2,7 @@ use insforge_protocol::ledger::Status;
 use serde_json::json;
 
 use super::harness::{open_shop, said, until};
+use super::streams::{pieces, told_in_1_0};
 use crate::selling::Change;
 use crate::selling::fake::{FakeBook, Fate, payment_v2};
 
@@ -149,4 +150,20 @@ async fn a_notification_that_somebody_forged_buys_nothing() {
         assert_eq!(got.status, 503, "{lines}");
         assert_eq!(shop.book.deliveries.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
+}
+
+#[tokio::test]
+async fn what_http_1_0_cannot_carry_safely_is_not_charged() {
+    let lines = "order = 'handle-first'\nmax_kept_answer = 4";
+    let shop = open_shop(FakeBook::new(Fate::Becomes(Status::Settled)), lines, |_| {
+        pieces(2)
+    })
+    .await;
+    let payment = payment_v2(PRICE, 1);
+    let told = told_in_1_0(&shop, &payment).await;
+    assert!(
+        told.starts_with("HTTP/1.0 505") && told.contains("nothing was charged"),
+        "{told}"
+    );
+    assert_eq!(shop.buy("/report", &payment).await.status, 200);
 }

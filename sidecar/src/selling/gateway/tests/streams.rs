@@ -122,7 +122,7 @@ async fn a_large_answer_streams_while_it_comes() {
 }
 
 /// So many pieces without a length.
-fn pieces(count: usize) -> http::Response<Body> {
+pub(super) fn pieces(count: usize) -> http::Response<Body> {
     let pieces = stream::iter((0..count).map(|_| Ok(Frame::data(vec![b'x'; PIECE].into()))));
     http::Response::new(StreamBody::new(pieces).boxed_unsync())
 }
@@ -156,8 +156,30 @@ async fn a_buyer_too_slow_for_a_piece_is_not_given_an_answer_with_a_hole() {
     assert_eq!(shop.upstream.calls(), 1);
 }
 
+#[tokio::test]
+async fn a_buyer_who_goes_away_where_nothing_is_kept_can_have_it_fetched_anew() {
+    let endless = || {
+        let ticks = stream::repeat(()).then(|()| async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Ok(Frame::data("tick".into()))
+        });
+        http::Response::new(StreamBody::new(Box::pin(ticks)).boxed_unsync())
+    };
+    let shop = open_shop(settling(), "keep_answer_for = \"0s\"", move |call| match call {
+        0 => endless(),
+        _ => said(200, "whole"),
+    })
+    .await;
+    let payment = payment_v2(PRICE, 1);
+    let mut gone = begin(&shop, &payment).await;
+    gone.read_exact(&mut [0; 15]).await.unwrap();
+    drop(gone);
+    until(|| shop.book.claimed() == 0).await;
+    assert_eq!(shop.buy("/report", &payment).await.body.as_deref(), Some("whole"));
+}
+
 /// All that a buyer is told who speaks HTTP/1.0.
-async fn told_in_1_0(shop: &Shop, payment: &serde_json::Value) -> String {
+pub(super) async fn told_in_1_0(shop: &Shop, payment: &serde_json::Value) -> String {
     let mut stream = TcpStream::connect(shop.address).await.unwrap();
     let value = header::encode(payment);
     let head = format!("GET /report HTTP/1.0\r\nhost: x\r\npayment-signature: {value}\r\n\r\n");
