@@ -1,11 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use insforge_protocol::ledger::Status;
+use insforge_protocol::x402::{Payment, Requirements};
 use tokio::time::{Instant, sleep};
 
 use super::fake_facilitator::{Act, FakeFacilitator};
 use super::{Limits, NOW, SECOND, Settler, WIDE, with};
+use crate::settle::{Report, Witness};
 
 #[tokio::test(start_paused = true)]
 async fn a_ring_settles_a_payment_at_once_and_the_intent_comes_first() {
@@ -75,6 +78,36 @@ async fn an_intent_that_the_ledger_left_to_the_worker_is_recorded_before_the_cal
         place("claim to settle") < place("begin") && place("begin") < place("finish"),
         "{statements:?}"
     );
+}
+
+/// Objects to every token.
+struct Objector;
+
+impl Witness for Objector {
+    fn examine<'a>(&'a self, _: &'a Payment, _: &'a Requirements, report: Report) -> BoxFuture<'a, Report> {
+        Box::pin(std::future::ready(report))
+    }
+
+    fn objection(&self, _: &Requirements) -> Option<&'static str> {
+        Some("its domain is another")
+    }
+
+    fn objects(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_intent_is_recorded_while_the_chain_objects_to_the_token() {
+    let settler = Settler::watched(with(3), Arc::default(), WIDE, Arc::new(Objector));
+    sleep(30 * SECOND).await;
+    let statements = settler.ledger.books().statements.clone();
+    assert!(statements.contains(&"claim"), "{statements:?}");
+    let intents = statements
+        .iter()
+        .filter(|s| ["claim to settle", "begin"].contains(s));
+    assert_eq!(intents.count(), 0, "{statements:?}");
+    assert_eq!(settler.facilitator.called(), 0);
 }
 
 #[tokio::test(start_paused = true)]

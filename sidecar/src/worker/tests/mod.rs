@@ -22,7 +22,7 @@ use crate::bell::Bell;
 use crate::facilitator::Limiter;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::settle::Believer;
+use crate::settle::{Believer, Witness};
 use crate::tasks::{Part, TaskGroup};
 
 const NOW: Duration = Duration::ZERO;
@@ -60,6 +60,16 @@ const WIDE: Limits = Limits {
 
 impl Settler {
     fn start(ledger: Arc<FakeLedger>, facilitator: Arc<FakeFacilitator>, limits: Limits) -> Self {
+        Self::watched(ledger, facilitator, limits, Arc::new(Believer))
+    }
+
+    /// One that a witness looks after.
+    fn watched(
+        ledger: Arc<FakeLedger>,
+        facilitator: Arc<FakeFacilitator>,
+        limits: Limits,
+        witness: Arc<dyn Witness>,
+    ) -> Self {
         let health = Arc::new(Health::default());
         let (metrics, bell, flights) = (
             Arc::new(Metrics::default()),
@@ -72,7 +82,7 @@ impl Settler {
         let heartbeat = Heartbeat::new(ledger.clone(), Arc::clone(&flights), metrics.clone(), LEASE);
         let probe = Probe::new(facilitator.clone(), gate.clone(), limiter.clone(), SECOND);
         let core = Core::new(Parts {
-            witness: Arc::new(Believer),
+            witness,
             ledger: ledger.clone(),
             facilitator: facilitator.clone(),
             limiter: limiter.clone(),
