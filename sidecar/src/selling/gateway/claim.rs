@@ -17,6 +17,9 @@ const TRIES: u32 = 4;
 /// How long a claim holds unless it is prolonged, at half of it. The other half is for a statement that is not answered,
 /// and for the next one; where its process dies, the next one waits as long.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
+/// How long a delivery is claimed for with its sale. About as long as the payment itself is leased: should the process
+/// die, another one settles and delivers then.
+pub(super) const SALE_LEASE: Duration = Duration::from_secs(10);
 /// After how long a lease is prolonged again that could not be.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -48,17 +51,17 @@ enum Standing {
 }
 
 impl Claim {
-    /// The claim of this delivery under this token, which was asked for not before `at`, for [`LEASE`].
+    /// The claim of this delivery under this token, which is to be prolonged at `extend_at`.
     pub(super) fn new(
         book: Arc<dyn Book>,
         (id, token): (Uuid, i64),
-        at: Instant,
+        extend_at: Instant,
         tasks: TaskGroup,
         flight: Flight,
     ) -> Self {
         let state = State {
             is_kept: true,
-            extend_at: at + LEASE / 2,
+            extend_at,
             flight: Some(flight),
         };
         Self {

@@ -14,7 +14,7 @@ use super::answer::{self, Voice, of_kind, problem};
 use super::asker;
 use super::body::{self, NotTaken, Taken};
 use super::catalog::{Admission, Route, Sold};
-use super::claim::{Claim, LEASE};
+use super::claim::{Claim, LEASE, SALE_LEASE};
 use super::decide::{Next, next};
 use super::headers::mark_sold;
 use super::payment::{self, Sent};
@@ -96,7 +96,7 @@ impl Gateway {
         let how = How::Sell(Terms {
             hold: sold.order == Order::HandleFirst,
             max_unsettled: sold.max_unsettled,
-            claim: Some(LEASE),
+            claim: Some(SALE_LEASE),
         });
         let at = Instant::now();
         let purchase = Purchase {
@@ -114,7 +114,7 @@ impl Gateway {
         match self.till.record(entry, &payment, requirements, how).await {
             Ok(sale) => {
                 let reserved = match sale.delivery {
-                    Delivery::Ours(token) => Some(self.claimed(&sale, token, at)),
+                    Delivery::Ours(token) => Some(self.claimed(&sale, token, at + SALE_LEASE / 2)),
                     _ => None,
                 };
                 self.proceed(purchase, body, sale, sold, reserved).await
@@ -123,13 +123,13 @@ impl Gateway {
         }
     }
 
-    /// A claim of ours, asked for not before `at`; others here who want the same answer wait for its end.
-    fn claimed(&self, sale: &Sale, token: i64, at: Instant) -> Claim {
+    /// A claim of ours; others here who want the same answer wait for its end.
+    fn claimed(&self, sale: &Sale, token: i64, extend_at: Instant) -> Claim {
         let flight = self.flights.begin(sale.id);
         Claim::new(
             self.till.book().clone(),
             (sale.id, token),
-            at,
+            extend_at,
             self.tasks.clone(),
             flight,
         )
@@ -165,7 +165,7 @@ impl Gateway {
             let at = Instant::now();
             match self.till.book().claim(sale.id, LEASE, settled_only).await {
                 Ok(Claimed::Ours(token)) => {
-                    let claim = self.claimed(&sale, token, at);
+                    let claim = self.claimed(&sale, token, at + LEASE / 2);
                     return self.deliver(purchase, body, sale, claim).await;
                 }
                 Ok(Claimed::Answered(kept)) => return self.replay(&purchase, &sale, kept).await,

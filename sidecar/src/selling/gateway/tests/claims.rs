@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::super::claim::{Claim, LEASE};
+use super::super::claim::{Claim, LEASE, SALE_LEASE};
 use super::super::flights::Flights;
 use super::harness::{open_shop, said, until};
 use crate::selling::fake::{FakeBook, Fate, offer_v2, payment_v2};
@@ -32,14 +32,20 @@ async fn reserved(book: &Arc<FakeBook>, tasks: &TaskGroup) -> (Uuid, Claim) {
     let terms = Terms {
         hold: false,
         max_unsettled: None,
-        claim: Some(LEASE),
+        claim: Some(SALE_LEASE),
     };
     let sale = book.sell(&entry, terms).await.unwrap();
     let Delivery::Ours(token) = sale.delivery else {
         panic!("{:?}", sale.delivery)
     };
     let flight = Arc::<Flights>::default().begin(sale.id);
-    let claim = Claim::new(book.clone(), (sale.id, token), at, tasks.clone(), flight);
+    let claim = Claim::new(
+        book.clone(),
+        (sale.id, token),
+        at + SALE_LEASE / 2,
+        tasks.clone(),
+        flight,
+    );
     (sale.id, claim)
 }
 
@@ -66,12 +72,12 @@ fn answer() -> Answer {
 async fn a_delivery_that_is_made_soon_costs_no_statement_and_one_that_takes_its_time_stays_ours() {
     let book = FakeBook::new(Fate::Waits);
     let (id, claim) = reserved(&book, &TaskGroup::default()).await;
-    assert_eq!(claim.during(sleep(LEASE * 2 / 5)).await, Some(()));
+    assert_eq!(claim.during(sleep(SALE_LEASE * 2 / 5)).await, Some(()));
     assert_eq!(extensions(&book), 0);
-    assert_eq!(claim.during(sleep(LEASE / 5)).await, Some(()));
-    assert_eq!(extensions(&book), 1, "once half of the lease is over");
+    assert_eq!(claim.during(sleep(SALE_LEASE / 5)).await, Some(()));
+    assert_eq!(extensions(&book), 1, "once half of the first lease is over");
     assert_eq!(claim.during(sleep(10 * LEASE)).await, Some(()));
-    assert_eq!(extensions(&book), 21, "every half lease");
+    assert_eq!(extensions(&book), 21, "every half lease from then on");
     assert!(matches!(other(&book, id).await, Claimed::Busy(_)));
     assert!(claim.answer(&answer()).await);
 }
