@@ -139,10 +139,10 @@ unsafe extern "C-unwind" fn check_session(
     _: *mut *mut c_void,
     source: pg_sys::GucSource::Type,
 ) -> bool {
-    // SAFETY: Postgres passes a valid pointer to the new value, null or NUL-terminated; the flag is set
-    // by the worker's main function before any setting is restored.
-    let (is_empty, restores) =
-        unsafe { ((*new).is_null() || **new == 0, pg_sys::InitializingParallelWorker) };
+    // SAFETY: Postgres passes a valid pointer to the new value, null or NUL-terminated.
+    let is_empty = unsafe { (*new).is_null() || **new == 0 };
+    // SAFETY: The flag is set by the worker's main function before any setting is restored.
+    let restores = unsafe { pg_sys::InitializingParallelWorker };
     if is_empty || (source == pg_sys::GucSource::PGC_S_SESSION && (OPEN.load(Relaxed) || restores)) {
         return true;
     }
