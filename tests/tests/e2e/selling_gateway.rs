@@ -1,11 +1,12 @@
 //! The gateway: a buyer pays once and gets once.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures_util::future::join_all;
 use insforge_tests::buyer::{Buyer, Form, Offer, Signed};
 use insforge_tests::standin::{Fault, Rule, Say};
 use insforge_tests::wait::wait_until;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::scene::{SOON, Scene};
 use crate::selling_support::{Endpoint, Got, Shop, gateway};
@@ -306,7 +307,7 @@ async fn a_payer_may_have_only_so_much_unsettled_work() -> Result<()> {
 async fn a_sidecar_that_dies_in_a_delivery_leaves_the_payment_good() -> Result<()> {
     let scene = Scene::new().await?;
     let endpoint = Endpoint::start().await?;
-    let silent = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let plan = scene.plan()?;
     let route = json!({ "upstream": format!("http://{}", silent.local_addr()?), "upstream_timeout": "30s" });
     let shop = gateway(plan.clone(), &endpoint, &route).await?;
@@ -317,14 +318,14 @@ async fn a_sidecar_that_dies_in_a_delivery_leaves_the_payment_good() -> Result<(
         .get(format!("http://{dying}/report"))
         .header("payment-signature", value);
     let cut = tokio::spawn(request.send());
-    let sql = "SELECT count(*) FROM x402.deliveries WHERE state = 'claimed'";
-    wait_until(SOON, "the delivery is claimed", || async {
-        let row = scene.watch.client().query_one(sql, &[]).await?;
-        Ok((row.get::<_, i64>(0) == 1).then_some(()))
-    })
-    .await?;
+    // The upstream is asked when the money has moved; a delivery is claimed before, with the sale.
+    let asked = timeout(SOON, silent.accept())
+        .await
+        .context("the upstream is asked")??;
+    assert_eq!(ledger(&scene, "status").await?.as_deref(), Some("settled"));
     shop.sidecar.process().kill()?;
     assert!(cut.await?.is_err());
+    drop(asked);
     // The lease of a dead sidecar runs out; no test waits for that.
     let sql = "UPDATE x402.deliveries SET claimed_until = now() - interval '1 s'";
     scene.watch.client().execute(sql, &[]).await?;
