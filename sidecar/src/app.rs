@@ -109,7 +109,9 @@ pub struct App {
     outcomes: Arc<Outcomes>,
     verifier: Option<Verifier>,
     core: Option<Arc<Core>>,
-    /// Stopped before payments in flight are waited for.
+    /// Claims payments. Stopped at once: what it claimed after that would only be handed back, again and again.
+    dispatcher: Option<Service>,
+    /// Stopped before payments in flight are waited for, in this order.
     intake: Vec<Service>,
     /// Kept running for payments in flight; stopped after them, in this order.
     support: Vec<Service>,
@@ -154,6 +156,7 @@ impl App {
             outcomes: Arc::default(),
             verifier: None,
             core: None,
+            dispatcher: None,
             intake: Vec::new(),
             support: Vec::new(),
             settings,
@@ -173,7 +176,7 @@ impl App {
 
     /// Starts every service.
     pub async fn start(&self) {
-        for service in self.support.iter().chain(&self.intake) {
+        for service in self.support.iter().chain(&self.intake).chain(&self.dispatcher) {
             service.start().await;
         }
         info!(
@@ -189,10 +192,13 @@ impl App {
     /// in flight are waited for, with their heartbeats on, and their outcomes recorded.
     pub async fn stop(&self) {
         self.stopping.cancel();
-        info!(in_flight = self.in_flight(), "stopping");
         if let Some(core) = &self.core {
             core.drain();
         }
+        if let Some(dispatcher) = &self.dispatcher {
+            dispatcher.stop().await;
+        }
+        info!(in_flight = self.in_flight(), "stopping");
         for service in &self.intake {
             service.stop().await;
         }
@@ -261,8 +267,7 @@ impl App {
             .push(Service::of("request limit", self.died.clone(), limiter.clone()));
         self.support
             .push(Service::of("heartbeat", self.died.clone(), Arc::new(heartbeat)));
-        self.intake
-            .push(Service::of("dispatcher", self.died.clone(), Arc::new(dispatcher)));
+        self.dispatcher = Some(Service::of("dispatcher", self.died.clone(), Arc::new(dispatcher)));
         self.intake
             .push(Service::of("listener", self.died.clone(), Arc::new(listener)));
         self.intake

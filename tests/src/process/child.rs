@@ -4,6 +4,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::{Instant, timeout_at};
 
 use super::log::Log;
 use super::reaper;
@@ -85,13 +86,17 @@ impl Process {
         self.child.lock().try_wait().context("wait")
     }
 
-    /// Waits until it ends.
+    /// Waits until it ends and all that it wrote is in its log.
     ///
     /// # Errors
-    /// It runs on beyond `deadline`; its log is part of the message.
+    /// It, or somebody who writes for it, runs on beyond `deadline`; its log is part of the message.
     pub async fn wait(&self, deadline: Duration) -> Result<ExitStatus> {
+        let until = Instant::now() + deadline;
         let ended = wait_until(deadline, "the end of the process", || async { self.ended() }).await;
-        ended.with_context(|| format!("its log:\n{}", self.log.text()))
+        let status = ended.with_context(|| format!("its log:\n{}", self.log.text()))?;
+        let whole = timeout_at(until, self.log.whole()).await;
+        whole.with_context(|| format!("its output does not end; so far:\n{}", self.log.text()))?;
+        Ok(status)
     }
 }
 

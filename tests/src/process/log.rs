@@ -12,6 +12,8 @@ use tokio::sync::watch;
 pub struct Log {
     lines: Arc<Mutex<Vec<String>>>,
     count: watch::Sender<usize>,
+    /// Pipes that are not read to their end.
+    open: watch::Sender<usize>,
 }
 
 impl Log {
@@ -19,19 +21,29 @@ impl Log {
         Log {
             lines: Arc::default(),
             count: watch::Sender::new(0),
+            open: watch::Sender::new(0),
         }
     }
 
     /// Reads a pipe to its end, on a thread: a process blocks when nobody reads what it writes.
     pub(super) fn follow(&self, pipe: impl Read + Send + 'static) {
         let log = self.clone();
+        log.open.send_modify(|open| *open += 1);
         thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(std::io::Result::ok) {
                 let mut lines = log.lines.lock();
                 lines.push(line);
                 log.count.send_replace(lines.len());
             }
+            log.open.send_modify(|open| *open -= 1);
         });
+    }
+
+    /// Waits until every pipe is read to its end: a process may be gone before its last line is here.
+    pub(super) async fn whole(&self) {
+        let mut open = self.open.subscribe();
+        // Fails only when the sender is gone, and `self` holds it.
+        let _at_the_end = open.wait_for(|open| *open == 0).await;
     }
 
     /// All lines so far.

@@ -1,10 +1,16 @@
 //! SIGTERM: what is in flight is finished and recorded, nothing new is begun.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use insforge_tests::buyer::{Buyer, Form, Offer};
 use insforge_tests::process::Signal;
 use insforge_tests::standin::{Fault, Rule};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use crate::scene::{SOON, Scene};
+use crate::selling_support::{Endpoint, gateway};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_sidecar_records_the_answer_it_was_waiting_for() -> Result<()> {
@@ -32,6 +38,38 @@ async fn a_stopped_sidecar_records_the_answer_it_was_waiting_for() -> Result<()>
     assert!(ended.success(), "{ended}: {}", sidecar.log().text());
     scene.settled(&signed, id).await?;
     assert_eq!(scene.path(later).await?, ["pending"], "nothing new is begun");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sidecar_that_stops_finishes_a_delivery_and_leaves_what_waits_to_others() -> Result<()> {
+    let scene = Scene::new().await?;
+    let upstream = TcpListener::bind("127.0.0.1:0").await?;
+    let route =
+        json!({ "upstream": format!("http://{}", upstream.local_addr()?), "upstream_timeout": "30s" });
+    let shop = gateway(scene.plan()?, &Endpoint::start().await?, &route).await?;
+    let signed = Buyer::new().pay(&Offer::usdg());
+    let bought = async { shop.buy("/report", &signed, Form::V2).await };
+    let stopped = async {
+        let asked = timeout(SOON, upstream.accept()).await;
+        let (mut asked, _) = asked.context("the upstream is asked")??;
+        shop.sidecar.process().signal(Signal::TERM)?;
+        shop.sidecar.log().wait_for(SOON, "stopping").await?;
+        let mut waiting = Vec::new();
+        for _ in 0..10 {
+            waiting.push(scene.pay().await?.1);
+        }
+        asked
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nreport")
+            .await?;
+        anyhow::Ok(waiting)
+    };
+    let (got, waiting) = tokio::try_join!(bought, stopped)?;
+    assert_eq!((got.status, got.body.as_str()), (200, "report"));
+    assert!(shop.sidecar.process().wait(SOON).await?.success());
+    for id in waiting {
+        assert_eq!(scene.path(id).await?, ["pending"], "it is not even claimed");
+    }
     Ok(())
 }
 
