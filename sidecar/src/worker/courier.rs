@@ -18,6 +18,9 @@ const ADMITTANCE: Duration = Duration::from_secs(2);
 const NOT_ADMITTED: Duration = Duration::from_secs(5);
 /// When one is looked at again that must not be sent at present.
 const OBJECTION: Duration = Duration::from_secs(30);
+/// The same because this worker stops: it goes on reconciling while answers under way are finished, and would take it
+/// again at once.
+const STOPPING: Duration = Duration::from_secs(1);
 /// How long a question about a transaction may wait for its turn.
 const QUESTION: Duration = Duration::from_millis(500);
 
@@ -32,7 +35,7 @@ impl Core {
             return Sent::NotNow(OBJECTION);
         };
         if self.draining.is_cancelled() {
-            return Sent::NotNow(Duration::ZERO);
+            return Sent::NotNow(STOPPING);
         }
         let lease = flight.lease();
         match self.parts.ledger.begin(&[lease]).await {
