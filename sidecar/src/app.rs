@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -189,8 +190,10 @@ impl App {
     }
 
     /// Stops in two phases: first nothing new is started and what was not sent is handed back; then calls
-    /// in flight are waited for, with their heartbeats on, and their outcomes recorded.
+    /// in flight are waited for, with their heartbeats on, and their outcomes recorded. Answers under way to buyers
+    /// take their time from the calls', so that the whole ends when a service manager expects it.
     pub async fn stop(&self) {
+        let until = Instant::now() + self.settings.settler.grace;
         self.stopping.cancel();
         if let Some(core) = &self.core {
             core.drain();
@@ -203,7 +206,8 @@ impl App {
             service.stop().await;
         }
         if let Some(core) = &self.core {
-            let left = core.finish(self.settings.settler.grace, FLUSH).await;
+            let grace = until.saturating_duration_since(Instant::now());
+            let left = core.finish(grace, FLUSH).await;
             if left > 0 {
                 warn!(
                     left,

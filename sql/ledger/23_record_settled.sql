@@ -3,7 +3,7 @@
 CREATE FUNCTION x402.record_settled(payer text, endpoint text, amount text, tx_hash text,
   network text DEFAULT 'eip155:196', response_summary text DEFAULT NULL, log_index integer DEFAULT NULL,
   asset text DEFAULT NULL, pay_to text DEFAULT NULL, nonce text DEFAULT NULL, scheme text DEFAULT NULL) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 #variable_conflict use_variable
 DECLARE
   caip2 text := x402.normalize_network(network);

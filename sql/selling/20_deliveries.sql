@@ -35,7 +35,7 @@ CREATE TYPE x402.sale AS (id uuid, status text, tx_hash text, payer text, networ
   mock boolean, delivery text, delivered_at timestamptz);
 
 CREATE FUNCTION x402._sale(payment_id uuid) RETURNS x402.sale
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 DECLARE
   found x402.sale;
 BEGIN

@@ -1,9 +1,9 @@
--- Entering a payment for something that is delivered here.
+-- Entering a payment for something that is delivered here. Planned as x402.submit() is.
 
 CREATE FUNCTION x402.sell(payment jsonb, requirements jsonb, resource text, method text DEFAULT NULL,
   body_sha256 text DEFAULT NULL, verified boolean DEFAULT false, hold boolean DEFAULT false,
   max_unsettled integer DEFAULT NULL) RETURNS x402.sale
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 DECLARE
   sold uuid;
   sale x402.sale;
@@ -88,7 +88,7 @@ COMMENT ON FUNCTION x402._hold(uuid) IS
 'Puts settling off until x402.settle_now(). VOLATILE, PARALLEL UNSAFE. Execute: owner.';
 
 CREATE FUNCTION x402.settle_now(payment_id uuid) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 #variable_conflict use_column
 BEGIN
   UPDATE x402.queue q SET due_at = now()
@@ -103,7 +103,8 @@ PARALLEL UNSAFE, SECURITY DEFINER. NULL: false. Execute: owner and sidecar roles
 -- A signature that only the chain can check is not checked twice: the facilitator would say, rightly, that
 -- the nonce is used. Who sends the very same payload again has shown what the first one had.
 CREATE FUNCTION x402.is_recorded(payment jsonb, requirements jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
+#variable_conflict use_variable
 DECLARE
   signed constant jsonb := payment -> 'payload' -> 'authorization';
 BEGIN

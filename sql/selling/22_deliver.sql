@@ -1,5 +1,5 @@
 -- Who delivers, and what was delivered. A claim is a lease with a rising token, like a worker's: a gateway
--- that lost it changes nothing any more.
+-- that lost it changes nothing any more. Planned as x402.submit() is, which matters most for what every buyer waits for.
 
 -- Most times that a buyer may break off an answer too large to keep and have it fetched anew.
 CREATE FUNCTION x402._max_interrupted() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -8,7 +8,7 @@ SET search_path = pg_catalog, pg_temp RETURN 3;
 CREATE FUNCTION x402.claim_delivery(payment_id uuid, worker text, lease interval, settled_only boolean DEFAULT true)
 RETURNS TABLE (token bigint, state text, status text, busy_ms bigint, answer_status integer,
   answer_headers jsonb, answer_body bytea)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 #variable_conflict use_column
 DECLARE
   now_at timestamptz := clock_timestamp();
@@ -57,7 +57,7 @@ positive lease or settled_only. Execute: owner and sidecar roles.';
 
 -- The token tells whose it is; a lease that ran out is ours until somebody else took it.
 CREATE FUNCTION x402.extend_delivery(payment_id uuid, token bigint, lease interval) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 #variable_conflict use_column
 BEGIN
   UPDATE x402.deliveries d SET claimed_until = clock_timestamp() + lease
@@ -125,7 +125,7 @@ claim still held, or has recorded its answer before; the first answer stays. VOL
 status that is none of HTTP. Execute: owner and sidecar roles.';
 
 CREATE FUNCTION x402.mark_delivered(payment_id uuid) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 #variable_conflict use_column
 BEGIN
   UPDATE x402.deliveries d SET delivered_at = clock_timestamp(), unsettled = false
@@ -141,7 +141,7 @@ one who delivers was told of its settlement. VOLATILE, PARALLEL UNSAFE, SECURITY
 owner and sidecar roles.';
 
 CREATE FUNCTION x402.abandon_delivery(payment_id uuid, token bigint, interrupted boolean DEFAULT false) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 #variable_conflict use_column
 BEGIN
   UPDATE x402.deliveries d SET state = 'open', claimed_until = NULL,

@@ -4,7 +4,7 @@ CREATE FUNCTION x402.examine(payment jsonb, requirements jsonb, resource text DE
   method text DEFAULT NULL, body_sha256 text DEFAULT NULL)
 RETURNS TABLE (verdict text, reason text, message text, payer text, network text, id uuid, status text,
   delivered_for_ms bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fn$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $fn$
 #variable_conflict use_column
 DECLARE
   bound_to text := coalesce(nullif(resource, ''), requirements ->> 'resource');

@@ -76,7 +76,7 @@ CREATE FUNCTION x402.sell_many(entries jsonb, worker text, lease interval)
 RETURNS TABLE (n bigint, id uuid, payer text, network text, lease_token bigint, entered_unix bigint,
   delivery_token bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET lock_timeout = '250ms' AS $fn$
+SET enable_seqscan = off SET jit = off SET lock_timeout = '250ms' AS $fn$
 #variable_conflict use_column
 DECLARE
   started timestamptz := clock_timestamp();

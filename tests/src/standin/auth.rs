@@ -100,6 +100,12 @@ pub(super) fn check(
     Ok(())
 }
 
+/// When the request says that it was signed.
+pub(super) fn signed_at(headers: &HeaderMap) -> Option<SystemTime> {
+    let stated = headers.get("OK-ACCESS-TIMESTAMP")?.to_str().ok()?;
+    OffsetDateTime::parse(stated, &Rfc3339).ok().map(SystemTime::from)
+}
+
 fn fresh(timestamp: &str) -> bool {
     let form = timestamp.len() == TIMESTAMP_BYTES && timestamp.ends_with('Z');
     let Ok(stated) = OffsetDateTime::parse(timestamp, &Rfc3339) else {

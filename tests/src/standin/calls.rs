@@ -13,6 +13,8 @@ pub struct Call {
     pub at: SystemTime,
     /// When it was read, for latencies within one process.
     pub instant: Instant,
+    /// When it was signed, by the clock of whoever sent it.
+    pub signed_at: Option<SystemTime>,
     /// `supported`, `verify`, `settle`, `status` or `rpc/NAME`.
     pub target: String,
     /// Nonce of the payment, where there is one that could be read.

@@ -62,6 +62,7 @@ pub(super) async fn answer(world: Arc<World>, incoming: Incoming) -> Reply {
     let call = Call {
         at: SystemTime::now(),
         instant: Instant::now(),
+        signed_at: auth::signed_at(&incoming.headers),
         target: target.to_owned(),
         nonce,
         payer,

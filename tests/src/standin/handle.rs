@@ -14,6 +14,7 @@ use super::chain::Chain;
 use super::connection;
 use super::faults::Rule;
 use super::world::{Config, Settings, SettleSeen, World};
+use crate::port::free_address;
 
 /// A running stand-in. It stops with this value.
 #[derive(Debug)]
@@ -37,9 +38,12 @@ impl StandIn {
     /// # Errors
     /// The port cannot be bound.
     pub async fn with(config: Config) -> Result<StandIn> {
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .context("the stand-in's port")?;
+        // Not one that the system chooses: what stops and resumes would find it given to somebody's connection.
+        let listen = match config.listen.port() {
+            0 => free_address()?,
+            _ => config.listen,
+        };
+        let listener = TcpListener::bind(listen).await.context("the stand-in's port")?;
         let address = listener.local_addr()?;
         let world = Arc::new(World::new(&config));
         let server = tokio::spawn(connection::serve(listener, world.clone()));

@@ -42,6 +42,7 @@ pub(super) async fn answer(world: &World, name: &str, body: &[u8]) -> Reply {
     let call = Call {
         at: SystemTime::now(),
         instant: Instant::now(),
+        signed_at: None,
         target: target.clone(),
         nonce: None,
         payer: None,

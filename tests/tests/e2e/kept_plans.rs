@@ -45,15 +45,54 @@ async fn cycle(sandbox: &Sandbox, table: &str) -> Result<Vec<(&'static str, i64)
     reads.push(("finish", read(sandbox, table, finish).await?));
     let deliver = "UPDATE held SET token = (SELECT token FROM x402.claim_delivery(id, 'gateway', '1 min'))";
     reads.push(("claim_delivery", read(sandbox, table, deliver).await?));
+    for (name, each) in [
+        ("sale", "x402.sale(id)"),
+        ("extend_delivery", "x402.extend_delivery(id, token, '1 min')"),
+        ("abandon_delivery", "x402.abandon_delivery(id, token)"),
+    ] {
+        let statement = format!("SELECT {each} FROM held");
+        reads.push((name, read(sandbox, table, &statement).await?));
+    }
+    client.batch_execute(deliver).await?;
     let answer = "SELECT x402.answer_deliveries(array_agg(id), array_agg(token), array_agg(200), array_agg('[]'::jsonb),
         array_agg('report'::bytea), array_agg('1 min'::interval), array_agg(true)) FROM held";
     reads.push(("answer_deliveries", read(sandbox, table, answer).await?));
+    let mark = "SELECT x402.mark_delivered(id) FROM held";
+    reads.push(("mark_delivered", read(sandbox, table, mark).await?));
     let done = "SELECT count(*) FROM held JOIN x402_payments p USING (id) WHERE p.status = 'settled' AND p.delivered_at IS NOT NULL";
     assert_eq!(
         client.query_one(done, &[]).await?.get::<_, i64>(0),
         AT_ONCE as i64
     );
     client.batch_execute("DROP TABLE held").await?;
+    reads.extend(one_by_one(sandbox, table).await?);
+    Ok(reads)
+}
+
+/// The same for what is asked about one payment at a time.
+async fn one_by_one(sandbox: &Sandbox, table: &str) -> Result<Vec<(&'static str, i64)>> {
+    let (order, recorded) = (order(false), Buyer::new().pay(&Offer::usdg()));
+    let given = format!("'{}', '{}', '/report'", order["payment"], order["requirements"]);
+    let known = format!("'{}', '{}'", order["payment"], order["requirements"]);
+    let sale = format!("(x402.sell({given}, max_unsettled => 100)).id");
+    let other = format!(
+        "x402.record_settled('0x{:x}', '/report', '1', '0x{:x}')",
+        recorded.auth.from,
+        recorded.nonce()
+    );
+    let mut reads = Vec::new();
+    for (name, call) in [
+        ("sell", sale.clone()),
+        ("sell again", sale.clone()),
+        ("is_recorded", format!("x402.is_recorded({known})")),
+        ("examine", format!("x402.examine({given})")),
+        ("settle_now", format!("x402.settle_now({sale})")),
+        ("record_settled", other),
+    ] {
+        reads.push((name, read(sandbox, table, &format!("SELECT {call}")).await?));
+    }
+    let left = "DELETE FROM x402.queue WHERE status = 'pending' AND due_at <= now()";
+    sandbox.client.batch_execute(left).await?;
     Ok(reads)
 }
 
@@ -73,25 +112,38 @@ async fn read(sandbox: &Sandbox, table: &str, statement: &str) -> Result<i64> {
     Ok(after - before)
 }
 
-#[tokio::test]
-async fn statements_that_were_planned_on_an_empty_ledger_read_only_the_rows_they_are_about_in_a_full_one()
--> Result<()> {
+/// Whether statistics were gathered while the ledger was small, as autovacuum does: then a table of a page or two is
+/// worth no index.
+async fn read_little_in_a_full_ledger(gathered: bool) -> Result<()> {
     for table in ["x402.queue", "x402.deliveries", "x402_payments"] {
         let sandbox = Sandbox::of(Template::Extension).await?;
+        if gathered {
+            cycle(&sandbox, table).await?;
+            sandbox.client.batch_execute("VACUUM ANALYZE").await?;
+        }
         // A generic plan is made by the sixth execution at the latest.
         for _ in 0..6 {
             cycle(&sandbox, table).await?;
         }
         fill(&sandbox).await?;
-        for (statement, rows) in cycle(&sandbox, table).await? {
-            // A row is looked at more than once: to lock it, to change it, and for what became of it.
-            assert!(
-                rows <= 6 * AT_ONCE as i64,
-                "{statement} read {rows} rows of {table}"
-            );
-        }
+        // A row is looked at more than once: to lock it, to change it, and for what became of it.
+        let mut reads = cycle(&sandbox, table).await?;
+        reads.retain(|(_, rows)| *rows > 6 * AT_ONCE as i64);
+        assert!(reads.is_empty(), "rows of {table} read: {reads:?}");
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn statements_that_were_planned_on_an_empty_ledger_read_only_the_rows_they_are_about_in_a_full_one()
+-> Result<()> {
+    read_little_in_a_full_ledger(false).await
+}
+
+#[tokio::test]
+async fn statements_that_were_planned_by_the_statistics_of_a_small_ledger_read_as_little_in_a_full_one()
+-> Result<()> {
+    read_little_in_a_full_ledger(true).await
 }
 
 /// Others' payments, which come after those of the test.

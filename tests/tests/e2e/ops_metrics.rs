@@ -1,10 +1,14 @@
 //! What a scrape shows of the ledger is what the ledger holds.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use insforge_tests::wait::wait_until;
 
 use crate::ops_support::metric;
 use crate::scene::{SOON, Scene};
+
+const READ_AGAIN: Duration = Duration::from_secs(150);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn open_payments_and_the_age_of_the_oldest_are_those_of_the_ledger() -> Result<()> {
@@ -20,9 +24,10 @@ async fn open_payments_and_the_age_of_the_oldest_are_those_of_the_ledger() -> Re
         let pending = metric(&sidecar, "x402_open_payments{status=\"pending\"}").await?;
         Ok((pending == 3.0).then_some(()))
     };
-    wait_until(SOON, "three pending payments", shown).await?;
+    // A read that took too long is not tried again for a hundred seconds.
+    wait_until(READ_AGAIN, "three pending payments", shown).await?;
     let oldest = metric(&sidecar, "x402_oldest_pending_seconds").await?;
-    assert!((89.0..130.0).contains(&oldest), "{oldest}");
+    assert!((89.0..400.0).contains(&oldest), "{oldest}");
     assert_eq!(
         metric(&sidecar, "x402_open_payments{status=\"unknown\"}").await?,
         0.0

@@ -1,7 +1,5 @@
 //! A sidecar that cannot reach Postgres or OKX keeps running, says so once, and recovers.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use insforge_tests::buyer::{Buyer, Form, Offer};
 use insforge_tests::cluster::{Cluster, Database, Options, Template};
@@ -119,7 +117,7 @@ async fn a_wrong_key_pauses_settling_instead_of_failing_payments() -> Result<()>
         let status = ledger::row(scene.watch.client(), id).await?.status;
         Ok((status == "pending").then_some(()))
     };
-    wait_until(Duration::from_secs(5), "the payment waits", open).await?;
+    wait_until(SOON, "the payment waits", open).await?;
     drop(sidecar);
     let _sidecar = scene.sidecar().await?;
     scene.settled(&signed, id).await?;

@@ -69,8 +69,8 @@ async fn the_first_statements_of_the_readme_run_as_they_stand() -> Result<()> {
     let sandbox = Sandbox::of(Template::Empty).await?;
     sandbox
         .run(
-            "DO $$ BEGIN CREATE ROLE anon; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-                 DO $$ BEGIN CREATE ROLE authenticated; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+            "DO $$ BEGIN CREATE ROLE anon; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+                 DO $$ BEGIN CREATE ROLE authenticated; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
         )
         .await?;
     sandbox.run(&sql).await

@@ -19,7 +19,7 @@ async fn lost(scene: &Scene) -> Result<Uuid> {
         .standin
         .fault(Rule::always("settle", Fault::before_effect(Say::Reset)));
     let offer = Offer {
-        max_timeout_seconds: 16,
+        max_timeout_seconds: 25,
         ..Offer::usdg()
     };
     scene.submit(&Buyer::new().pay(&offer)).await

@@ -3,19 +3,25 @@
 
 use anyhow::Result;
 use insforge_tests::buyer::{Buyer, Offer};
+use insforge_tests::sidecar::Plan;
 use insforge_tests::standin::chain::Action;
 use insforge_tests::standin::{Answer, Fault, HashForm, Rule, Say};
 use insforge_tests::wait::wait_until;
 
 use crate::scene::{SOON, Scene};
 
-/// Pays under a fault of `/settle`, and checks that it ends settled by exactly one transfer, proven on the chain.
+/// Pays under faults of `/settle`, and checks that it ends settled by exactly one transfer, proven on the chain.
 async fn ends_settled(rules: Vec<Rule>) -> Result<()> {
-    let mut scene = Scene::new().await?;
+    let scene = Scene::new().await?;
+    let plan = scene.plan_with_chain(&["one", "two"])?;
+    ends_settled_at(scene, plan, rules).await
+}
+
+async fn ends_settled_at(mut scene: Scene, plan: Plan, rules: Vec<Rule>) -> Result<()> {
     for rule in rules {
         scene.standin.fault(rule);
     }
-    let _sidecar = scene.sidecar_with_chain().await?;
+    let _sidecar = plan.start().await?;
     let (signed, id) = scene.pay().await?;
     scene.settled(&signed, id).await?;
     let transfer = scene.standin.chain().transfers_of(signed.nonce())[0].clone();
@@ -42,7 +48,11 @@ fn nonce_used() -> Fault {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settlement_that_times_out_after_the_effect_ends_settled() -> Result<()> {
-    ends_settled_under(Fault::after_effect(Say::Silence)).await
+    let scene = Scene::new().await?;
+    let plan = scene.plan_with_chain(&["one", "two"])?;
+    let impatient = plan.set("INSFORGE_SIDECAR_OKX_TIMEOUT", "500ms");
+    let silence = Fault::after_effect(Say::Silence);
+    ends_settled_at(scene, impatient, vec![Rule::once("settle", silence)]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,9 +99,10 @@ async fn a_confirmation_of_a_transaction_that_does_not_exist_settles_nothing() -
     scene.standin.fault(Rule::once("settle", lie));
     let _sidecar = scene.sidecar_with_chain().await?;
     let (signed, id) = scene.pay().await?;
-    scene.watch.status(id, &["submitted"], SOON).await?;
-    assert!(scene.standin.chain().transfers_of(signed.nonce()).is_empty());
+    // It is sent again, which pays.
     scene.settled(&signed, id).await?;
+    assert_eq!(scene.path(id).await?[..3], ["pending", "settling", "submitted"]);
+    assert!(scene.standin.calls().settles_of(signed.nonce()).len() >= 2);
     Ok(())
 }
 

@@ -34,13 +34,18 @@ async fn a_pending_payment_that_a_stranger_submitted_is_settled_without_a_call()
     for target in ["settle", "supported"] {
         scene.standin.fault(Rule::always(target, refused.clone()));
     }
-    let (signed, id) = scene.pay().await?;
+    let sidecar = scene.plan_with_chain(&["one", "two"])?.launch()?;
+    let shut = "x402_breaker_state{state=\"shut\"}";
+    let paused = || async { Ok((metric(&sidecar, shut).await.unwrap_or(0.0) == 1.0).then_some(())) };
+    wait_until(SOON, "nothing is sent", paused).await?;
+    let signed = Buyer::new().pay(&Offer::usdg());
     let hash = stranger_submits(&scene, &signed);
-    let _sidecar = scene.plan_with_chain(&["one", "two"])?.launch()?;
+    let id = scene.submit(&signed).await?;
     let row = scene.watch.status(id, &["settled"], SOON).await?;
     assert_eq!(row.tx_hash, Some(format!("{hash:#x}")));
     let events = insforge_tests::ledger::events(scene.watch.client(), id).await?;
     assert_eq!(events.last().unwrap().evidence["outcome"], "found on chain");
+    assert!(scene.standin.calls().of("settle").is_empty());
     Ok(())
 }
 
@@ -174,7 +179,11 @@ async fn nothing_is_settled_in_a_token_whose_domain_changed() -> Result<()> {
     for target in ["settle", "supported"] {
         scene.standin.fault(Rule::always(target, gate.clone()));
     }
-    let sidecar = scene.plan_with_chain(&["one"])?.launch()?;
+    // Probes come at twice this interval and more.
+    let plan = scene
+        .plan_with_chain(&["one"])?
+        .set("INSFORGE_SIDECAR_POLL_INTERVAL", "500ms");
+    let sidecar = plan.launch()?;
     let found = || async {
         let count = metric(&sidecar, "x402_token_domain_mismatches")
             .await

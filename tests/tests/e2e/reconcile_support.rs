@@ -31,7 +31,6 @@ impl Scene {
             .set("XLAYER_RPC_URLS", &urls.join(","))
             .set("INSFORGE_SIDECAR_CHAIN_REQUESTS_PER_SECOND", "0");
         Ok(plan
-            .set("INSFORGE_SIDECAR_OKX_TIMEOUT", "500ms")
             .set("INSFORGE_SIDECAR_FINALITY_INTERVAL", "200ms")
             .set("INSFORGE_SIDECAR_SCAN_INTERVAL", "200ms")
             .set("INSFORGE_SIDECAR_RECONCILE_PATIENCE", "2s"))
@@ -66,5 +65,7 @@ impl Scene {
 /// Mines blocks until what is there now is final.
 pub(crate) fn make_final(standin: &StandIn) {
     standin.advance(10);
-    standin.chain().mine(10);
+    let mut chain = standin.chain();
+    let lag = chain.timing.finalized_lag;
+    chain.mine(lag + 7);
 }

@@ -188,8 +188,33 @@ async fn a_smart_wallets_signature_is_shown_to_the_facilitator_behind() -> Resul
     );
     assert_eq!(scene.standin.calls().of("verify").len(), 1);
     let (_, settled) = shop.call("/settle", &wallet, Form::V2).await?;
-    assert_eq!(settled["success"], false);
+    assert_eq!(
+        (&settled["success"], &settled["errorReason"]),
+        (&json!(false), &json!("invalid_signature")),
+        "{settled}"
+    );
     assert_eq!(scene.standin.calls().of("settle").len(), 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_smart_wallets_signature_that_was_found_valid_is_recorded_and_not_asked_about_again() -> Result<()>
+{
+    let scene = Scene::new().await?;
+    scene.standin.configure(|settings| settings.verify_blindly = true);
+    let shop = facilitator(scene.plan()?).await?;
+    let mut wallet = signed();
+    wallet.signature.extend([0x64; 32]);
+    for _ in 0..2 {
+        let (_, settled) = shop.call("/settle", &wallet, Form::V2).await?;
+        // Found valid, and then refused all the same: what OKX does with contract wallets.
+        assert_eq!(settled["errorReason"], "invalid_signature", "{settled}");
+        let calls = scene.standin.calls();
+        assert_eq!((calls.of("verify").len(), calls.of("settle").len()), (1, 1));
+    }
+    let statuses = "SELECT array_agg(status) FROM x402_payments";
+    let statuses: Vec<String> = scene.watch.client().query_one(statuses, &[]).await?.get(0);
+    assert_eq!(statuses, ["failed"]);
     Ok(())
 }
 

@@ -115,7 +115,7 @@ async fn without_the_database_nothing_is_exchanged_and_with_it_again_it_is() -> 
 async fn too_many_requests_are_told_when_to_come_back() -> Result<()> {
     let desk = Desk::better_auth()
         .await?
-        .set("INSFORGE_SIDECAR_TOKENS_PER_SUBJECT_PER_MINUTE", "6");
+        .set("INSFORGE_SIDECAR_TOKENS_PER_SUBJECT_PER_MINUTE", "1");
     let counter = desk.open().await?;
     let token = desk.token(&json!({}))?;
     for _ in 0..10 {
@@ -130,7 +130,7 @@ async fn too_many_requests_are_told_when_to_come_back() -> Result<()> {
         .context("retry-after")?
         .to_str()?
         .parse()?;
-    assert!((1..=10).contains(&wait), "{wait}");
+    assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(
         counter.exchange(&desk.token(&json!({"sub": "bob"}))?).await?.0,
         200
@@ -157,7 +157,7 @@ async fn a_slow_or_huge_request_holds_up_nobody_else() -> Result<()> {
     );
     assert_eq!(counter.exchange(&desk.token(&json!({}))?).await?.0, 200);
     let mut said = Vec::new();
-    tokio::time::timeout(Duration::from_secs(15), slow.read_to_end(&mut said)).await??;
+    tokio::time::timeout(Duration::from_secs(30), slow.read_to_end(&mut said)).await??;
     assert!(
         String::from_utf8_lossy(&said).starts_with("HTTP/1.1 408"),
         "{}",

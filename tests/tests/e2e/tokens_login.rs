@@ -113,7 +113,7 @@ async fn a_login_ends_when_its_token_does_and_claims_do_not_come_back() -> Resul
     client
         .batch_execute("SET request.jwt.claims = '{\"sub\":\"bob\"}'")
         .await?;
-    let token = direct.desk.token(&json!({"exp": now() + 3}))?;
+    let token = direct.desk.token(&json!({"exp": now() + 8}))?;
     log_in(&client, &token, "connection").await?;
     assert_eq!(one(&client, WHO).await?.as_deref(), Some("ada"));
     let ended = || async { Ok(one(&client, WHO).await?.is_none().then_some(())) };

@@ -65,7 +65,7 @@ async fn wrong_at(phase: Phase, seconds: i32) -> Result<()> {
     let place = Place::new()
         .await?
         .set("LD_PRELOAD", &preload)
-        .set("INSFORGE_SIDECAR_LEASE", "3s");
+        .set("INSFORGE_SIDECAR_LEASE", "8s");
     // Whoever does not know what it has claimed prolongs nothing.
     let place = if phase == Phase::C {
         place.judged_by_workers()
@@ -81,7 +81,7 @@ async fn wrong_at(phase: Phase, seconds: i32) -> Result<()> {
         .set("CLOCK_SKEW_SECONDS", &(-seconds).to_string());
     let other = other.start().await?;
     if (Phase::B..Phase::G).contains(&phase) {
-        let lease = "SELECT leased_by, leased_until > at + interval '6 seconds'
+        let lease = "SELECT leased_by, leased_until > at + interval '16 seconds'
             FROM x402.queue, LATERAL (SELECT max(at) AS at FROM x402.events) AS last WHERE payment_id = $1";
         let kept = || async {
             let row = stage

@@ -118,7 +118,13 @@ impl Place {
     }
 
     /// Pays, and waits until the worker has come to `phase`.
-    pub(crate) async fn at(self, phase: Phase) -> Result<Stage> {
+    pub(crate) async fn at(mut self, phase: Phase) -> Result<Stage> {
+        if phase == Phase::C && self.judge == Judge::Ledger {
+            // A worker that has not heard of its claim prolongs nothing, and the facts are looked at before another
+            // may take it.
+            self.settings
+                .insert(0, ("INSFORGE_SIDECAR_LEASE", "8s".to_owned()));
+        }
         let worker = self.worker()?.start().await?;
         self.at_with(phase, worker).await
     }

@@ -144,6 +144,30 @@ mod tests {
     }
 
     #[pg_test]
+    fn what_is_recorded_is_known_by_its_very_payload() {
+        let mut open = entry(&json!({}));
+        let signature = |filling: &str| json!(format!("0x{}", filling.repeat(130)));
+        open["payment"]["payload"]["signature"] = signature("22");
+        let asked = |entry: &Value, call: &str| {
+            let given = format!("'{}', '{}'", entry["payment"], entry["requirements"]);
+            one(&format!("SELECT {}::text", call.replace("$", &given)))
+        };
+        let is_recorded = |entry: &Value| asked(entry, "x402.is_recorded($)");
+        assert_eq!(is_recorded(&open).as_deref(), Some("false"));
+        asked(&open, "x402.submit($, '/report', verified => true)");
+        assert_eq!(is_recorded(&open).as_deref(), Some("true"));
+        let verdict = asked(&open, "(SELECT verdict FROM x402.examine($, '/report'))");
+        assert_eq!(verdict.as_deref(), Some("valid"));
+        open["payment"]["payload"]["signature"] = signature("33");
+        let another = is_recorded(&open);
+        assert_eq!(
+            another.as_deref(),
+            Some("false"),
+            "another signature proves nothing"
+        );
+    }
+
+    #[pg_test]
     fn a_payer_with_too_many_open_payments_is_left_to_sell_which_says_so() {
         assert_eq!(sell_many(&[entry(&json!({ "max_unsettled": 0 }))]), "");
         assert_eq!(rows("x402_payments"), 0);
