@@ -1,9 +1,13 @@
 //! A client for servers on this machine.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use anyhow::Result;
 use reqwest::Client;
+
+/// Longest answer. Nothing here takes so long; a server that says nothing fails a test instead of holding it up.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// The client that everything here shares. No proxy: whatever the environment says, it is about elsewhere.
 ///
@@ -15,7 +19,8 @@ pub fn client() -> Result<Client> {
         // installed already is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         // Each test has a runtime of its own; a connection kept from an ended one would be dead.
-        Client::builder().no_proxy().pool_max_idle_per_host(0).build()
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0);
+        client.timeout(LONGEST).build()
     });
     match &*CLIENT {
         Ok(client) => Ok(client.clone()),

@@ -23,6 +23,14 @@ static GIVEN: AtomicU16 = AtomicU16::new(0);
 /// # Errors
 /// Every port of the range is taken.
 pub fn free_address() -> Result<SocketAddr> {
+    Ok(free_listener()?.local_addr()?)
+}
+
+/// The same, listened on, for a program of this process.
+///
+/// # Errors
+/// Every port of the range is taken.
+pub fn free_listener() -> Result<TcpListener> {
     let size = PORTS.end - PORTS.start;
     let offset = std::process::id().wrapping_mul(STRIDE) % u32::from(size);
     (0..size)
@@ -30,6 +38,6 @@ pub fn free_address() -> Result<SocketAddr> {
         .map(|given| u32::from(PORTS.start) + (offset + given) % u32::from(size))
         .filter_map(|port| u16::try_from(port).ok())
         .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .find(|address| TcpListener::bind(address).is_ok())
+        .find_map(|address| TcpListener::bind(address).ok())
         .with_context(|| format!("every port of {PORTS:?} is taken"))
 }

@@ -79,6 +79,7 @@ fn program(server: &Server, folder: &std::path::Path, name: &str, arguments: &[S
 pub(crate) fn test() -> Result<(), Problem> {
     let started = Instant::now();
     let server = ready()?;
+    postgres::ensure_checker(&server)?;
     let mut totals = Totals::default();
     totals.run("unit", cargo(&["test"]))?;
     cargo_pgrx::test(&server, &mut totals)?;

@@ -8,6 +8,9 @@ use crate::shell::{Problem, is_root, output_of};
 /// Majors that the extension has a feature for.
 const SUPPORTED: std::ops::RangeInclusive<u32> = 15..=18;
 
+/// Where Debian and Ubuntu have their servers.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
 /// An installed server.
 pub(crate) struct Server {
     /// Major version: 15 becomes the feature `pg15`.
@@ -58,11 +61,19 @@ pub(crate) fn ensure() -> Result<Server, Problem> {
     Ok(server)
 }
 
+/// What checks the bodies of functions in a test, for a server of Debian's or Ubuntu's packages.
+///
+/// # Errors
+/// apt-get fails.
+pub(crate) fn ensure_checker(server: &Server) -> Result<(), Problem> {
+    if server.bin.starts_with(DEBIAN) {
+        packages::ensure(&[&format!("postgresql-{}-plpgsql-check", server.major)])?;
+    }
+    Ok(())
+}
+
 fn newest() -> Option<Server> {
-    let debian = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let debian = std::fs::read_dir(DEBIAN).into_iter().flatten().flatten();
     let mut bins: Vec<PathBuf> = debian.map(|folder| folder.path().join("bin")).collect();
     bins.extend(output_of("pg_config", &["--bindir"]).map(PathBuf::from));
     bins.iter()

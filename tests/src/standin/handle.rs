@@ -14,7 +14,7 @@ use super::chain::Chain;
 use super::connection;
 use super::faults::Rule;
 use super::world::{Config, Settings, SettleSeen, World};
-use crate::port::free_address;
+use crate::port;
 
 /// A running stand-in. It stops with this value.
 #[derive(Debug)]
@@ -38,12 +38,13 @@ impl StandIn {
     /// # Errors
     /// The port cannot be bound.
     pub async fn with(config: Config) -> Result<StandIn> {
-        // Not one that the system chooses: what stops and resumes would find it given to somebody's connection.
-        let listen = match config.listen.port() {
-            0 => free_address()?,
-            _ => config.listen,
+        let listener = match config.listen.port() {
+            // Not one that the system chooses: what stops and resumes would find it given to somebody's connection.
+            0 => port::free_listener()?,
+            _ => std::net::TcpListener::bind(config.listen).context("the stand-in's port")?,
         };
-        let listener = TcpListener::bind(listen).await.context("the stand-in's port")?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let world = Arc::new(World::new(&config));
         let server = tokio::spawn(connection::serve(listener, world.clone()));
@@ -147,7 +148,7 @@ impl StandIn {
                 }
             }
         };
-        let deadline = Duration::from_secs(5);
+        let deadline = Duration::from_secs(20);
         let listener = tokio::time::timeout(deadline, bound)
             .await
             .context("the stand-in's port is taken")?;

@@ -10,7 +10,7 @@ use super::*;
 use crate::buyer::{Buyer, Form, Offer, Signed, unix_now};
 use crate::http;
 
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn post(standin: &StandIn, path: &str, body: &Value) -> Result<(StatusCode, Value)> {
     signed_post(standin, standin.credentials(), path, body, unix_now() * 1_000).await

@@ -26,11 +26,13 @@ fn the_demo_ends_with_a_settled_row_its_events_and_a_link() -> Result<()> {
     for part in [
         "(new) → pending",
         "pending → settling",
-        "settling → settled",
         "status            settled",
     ] {
         assert!(told.contains(part), "{part:?} in\n{told}");
     }
+    // On a slow machine the chain's proof comes a moment after OKX's word.
+    let settled = ["settling → settled", "submitted → settled"];
+    assert!(settled.iter().any(|part| told.contains(part)), "{told}");
     assert!(
         told.contains("https://www.okx.com/web3/explorer/xlayer/tx/0x"),
         "{told}"

@@ -26,6 +26,7 @@ mod drop_guard;
 mod dump_restore;
 mod faults;
 mod first_payment;
+mod function_bodies;
 mod kept_plans;
 mod ledger_adoption;
 mod ledger_claims;

@@ -169,7 +169,7 @@ async fn the_pages_example_sells_a_report() -> Result<()> {
             tokio::time::Instant::now() < deadline,
             "the report was not delivered in time"
         );
-        tokio::task::yield_now().await;
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_eq!(scene.standin.chain().transfers_of(signed.nonce()).len(), 1);
     let (status, _) = call(&mut client, Some(&json!({ "x402Version": 2 }))).await?;

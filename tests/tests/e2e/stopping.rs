@@ -1,11 +1,12 @@
 //! SIGTERM: what is in flight is finished and recorded, nothing new is begun.
 
 use anyhow::{Context, Result};
+use futures_util::future::try_join_all;
 use insforge_tests::buyer::{Buyer, Form, Offer};
 use insforge_tests::process::Signal;
 use insforge_tests::standin::{Fault, Rule};
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -50,21 +51,21 @@ async fn a_sidecar_that_stops_finishes_a_delivery_and_leaves_what_waits_to_other
     let shop = gateway(scene.plan()?, &Endpoint::start().await?, &route).await?;
     let signed = Buyer::new().pay(&Offer::usdg());
     let bought = async { shop.buy("/report", &signed, Form::V2).await };
+    let others = [(); 5].map(|()| Buyer::new().pay(&Offer::usdg()));
     let stopped = async {
         let asked = timeout(SOON, upstream.accept()).await;
         let (mut asked, _) = asked.context("the upstream is asked")??;
+        let mut request = [0; 4];
+        asked.read_exact(&mut request).await?;
         shop.sidecar.process().signal(Signal::TERM)?;
         shop.sidecar.log().wait_for(SOON, "stopping").await?;
-        let mut waiting = Vec::new();
-        for _ in 0..10 {
-            waiting.push(scene.pay().await?.1);
-        }
+        let waiting = try_join_all(others.iter().map(|other| scene.submit(other))).await?;
         asked
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nreport")
             .await?;
-        anyhow::Ok(waiting)
+        anyhow::Ok((waiting, asked))
     };
-    let (got, waiting) = tokio::try_join!(bought, stopped)?;
+    let (got, (waiting, _asked)) = tokio::try_join!(bought, stopped)?;
     assert_eq!((got.status, got.body.as_str()), (200, "report"));
     assert!(shop.sidecar.process().wait(SOON).await?.success());
     for id in waiting {
