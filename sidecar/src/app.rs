@@ -198,13 +198,18 @@ impl App {
         if let Some(core) = &self.core {
             core.drain();
         }
-        if let Some(dispatcher) = &self.dispatcher {
-            dispatcher.stop().await;
-        }
-        info!(in_flight = self.in_flight(), "stopping");
-        for service in &self.intake {
-            service.stop().await;
-        }
+        let claims = async {
+            if let Some(dispatcher) = &self.dispatcher {
+                dispatcher.stop().await;
+            }
+            info!(in_flight = self.in_flight(), "stopping");
+        };
+        let intake = async {
+            for service in &self.intake {
+                service.stop().await;
+            }
+        };
+        tokio::join!(claims, intake);
         if let Some(core) = &self.core {
             let grace = until.saturating_duration_since(Instant::now());
             let left = core.finish(grace, FLUSH).await;

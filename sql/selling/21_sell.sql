@@ -109,10 +109,12 @@ DECLARE
   signed constant jsonb := payment -> 'payload' -> 'authorization';
 BEGIN
   RETURN EXISTS (
-    SELECT FROM @extschema@.x402_payments p JOIN x402.authorizations a ON a.payment_id = p.id
-    WHERE p.network = x402.normalize_network(requirements ->> 'network')
-      AND p.asset = lower(requirements ->> 'asset') AND p.payer_address = lower(signed ->> 'from')
-      AND p.nonce = lower(signed ->> 'nonce') AND a.payment -> 'payload' = payment -> 'payload');
+    SELECT FROM x402.authorizations a WHERE a.payment_id = (
+      SELECT p.id FROM @extschema@.x402_payments p
+      WHERE p.network = x402.normalize_network(requirements ->> 'network')
+        AND p.asset = lower(requirements ->> 'asset') AND p.payer_address = lower(signed ->> 'from')
+        AND p.nonce = lower(signed ->> 'nonce'))
+      AND a.payment -> 'payload' = payment -> 'payload');
 END $fn$;
 COMMENT ON FUNCTION x402.is_recorded(jsonb, jsonb) IS
 'Whether this very payload, signature and all, is in the ledger for the token of these requirements. STABLE,

@@ -19,7 +19,8 @@ BEGIN
   IF found.id IS NOT NULL THEN
     BEGIN
       PERFORM x402._resubmit(found, payment, requirements, judged, true, bound_to, method, body_sha256);
-      judged.verdict := CASE WHEN judged.verdict = 'indeterminate' AND NOT x402.is_recorded(payment, requirements)
+      -- Not valid by itself, or not any more: then by being the very payload that was recorded.
+      judged.verdict := CASE WHEN judged.verdict <> 'valid' AND NOT x402.is_recorded(payment, requirements)
                              THEN 'indeterminate' ELSE 'valid' END;
       judged.reason := NULL;
       judged.message := NULL;

@@ -109,7 +109,13 @@ impl Till {
         if self.book.is_recorded(&entry).await? {
             return Ok(entry);
         }
-        match self.verifier.ask(payment, requirements, true).await {
+        let verdict = self.verifier.ask(payment, requirements, true).await;
+        // The same payment may have been recorded, and paid, while this one waited for its turn: then the facilitator
+        // says, rightly, that the nonce is used.
+        if verdict != Verdict::Valid && self.book.is_recorded(&entry).await? {
+            return Ok(entry);
+        }
+        match verdict {
             Verdict::Valid => Ok(entry),
             Verdict::Invalid(reason, message) => Err(BookError::Refused {
                 sqlstate: NEEDS_VERIFYING.to_owned(),

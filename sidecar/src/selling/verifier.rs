@@ -3,11 +3,17 @@ use std::time::Duration;
 
 use insforge_protocol::okx::{Class, NoAnswer, VerifyAnswer};
 use insforge_protocol::x402::{Payment, Reason, Requirements};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use crate::facilitator::{Facilitator, Limiter};
 
 /// Longest wait for a place in the request limit; the buyer is waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Questions that wait for a place in the limit at once. Whoever can send requests can make up signatures that only
+/// the chain could check; the settlements that share the limit compete with so many of them and no more.
+const WAITERS: usize = 2;
 
 /// A judgement to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +32,17 @@ pub enum Verdict {
 pub struct Verifier {
     facilitator: Arc<dyn Facilitator>,
     limiter: Arc<Limiter>,
+    queue: Arc<Semaphore>,
 }
 
 impl Verifier {
     /// Asks `facilitator`, through `limiter`.
     pub fn new(facilitator: Arc<dyn Facilitator>, limiter: Arc<Limiter>) -> Self {
-        Self { facilitator, limiter }
+        Self {
+            facilitator,
+            limiter,
+            queue: Arc::new(Semaphore::new(WAITERS)),
+        }
     }
 
     /// The facilitator's verdict. `indeterminate`: the signature could not be checked offline, so that without
@@ -44,7 +55,7 @@ impl Verifier {
         if self.facilitator.is_mock() {
             return None;
         }
-        if let Err(wait) = self.limiter.acquire_one_within(PATIENCE).await {
+        if let Err(wait) = self.admitted().await {
             return Some(VerifyAnswer::NoAnswer(NoAnswer {
                 class: Class::Retryable,
                 reason: "the request limit is used up".to_owned(),
@@ -52,6 +63,16 @@ impl Verifier {
             }));
         }
         self.facilitator.verify(payment, requirements).await
+    }
+
+    /// A place in the limit, or how long to wait before asking again.
+    async fn admitted(&self) -> Result<(), Duration> {
+        let until = Instant::now() + PATIENCE;
+        let Ok(Ok(_place)) = timeout_at(until, self.queue.acquire()).await else {
+            return Err(PATIENCE);
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        self.limiter.acquire_one_within(left).await
     }
 }
 

@@ -50,23 +50,29 @@ impl Dispatcher {
     async fn look(&self, wake: Wake, stop: &CancellationToken) -> Result<Look, LedgerError> {
         self.core.parts.metrics.wakeup(wake.as_str());
         if matches!(wake, Wake::Poll | Wake::Again)
-            && let Some(due) = self.nothing_due().await?
+            && let Some(due) = self.nothing_due(stop).await?
         {
             return Ok(Look { claimed: 0, due });
         }
         let mut look = self.claim_until_empty(stop).await?;
         // After a ring another question would only hold up what was just claimed.
         if look.due == Due::Unasked && wake != Wake::Doorbell {
-            look.due = self.core.parts.ledger.next_due().await?.into();
+            look.due = self.next_due(stop).await?.into();
         }
         Ok(look)
     }
 
     /// When something is due that is not yet; `None` if something is due now.
-    async fn nothing_due(&self) -> Result<Option<Due>, LedgerError> {
-        let due = self.core.parts.ledger.next_due().await?;
+    async fn nothing_due(&self, stop: &CancellationToken) -> Result<Option<Due>, LedgerError> {
+        let due = self.next_due(stop).await?;
         let nothing = due.is_none_or(|due| !due.is_zero());
         Ok(nothing.then_some(due.into()))
+    }
+
+    /// A question that a stop does not wait for: nothing is due any more then.
+    async fn next_due(&self, stop: &CancellationToken) -> Result<Option<Duration>, LedgerError> {
+        let asked = stop.run_until_cancelled(self.core.parts.ledger.next_due());
+        asked.await.unwrap_or(Ok(None))
     }
 
     /// Claims until fewer come than were asked for. Where requests are limited it begins with one, and goes on
@@ -107,7 +113,7 @@ impl Dispatcher {
             }
             if limited
                 && first
-                && let Some(due) = self.nothing_due().await?
+                && let Some(due) = self.nothing_due(stop).await?
             {
                 return Ok(Look { claimed: total, due });
             }

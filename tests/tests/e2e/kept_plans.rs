@@ -115,7 +115,12 @@ async fn read(sandbox: &Sandbox, table: &str, statement: &str) -> Result<i64> {
 /// Whether statistics were gathered while the ledger was small, as autovacuum does: then a table of a page or two is
 /// worth no index.
 async fn read_little_in_a_full_ledger(gathered: bool) -> Result<()> {
-    for table in ["x402.queue", "x402.deliveries", "x402_payments"] {
+    for table in [
+        "x402.queue",
+        "x402.deliveries",
+        "x402.authorizations",
+        "x402_payments",
+    ] {
         let sandbox = Sandbox::of(Template::Extension).await?;
         if gathered {
             cycle(&sandbox, table).await?;

@@ -219,6 +219,70 @@ async fn a_smart_wallets_signature_that_was_found_valid_is_recorded_and_not_aske
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_asked_about_too_late_is_told_what_became_of_the_same_payment_meanwhile() -> Result<()> {
+    let scene = Scene::new().await?;
+    scene.standin.configure(|settings| settings.verify_blindly = true);
+    let late = Fault {
+        gate_before: Some("late".to_owned()),
+        say: Say::Refusal("invalid signature, nonce_used".into()),
+        ..Fault::default()
+    };
+    scene.standin.fault(Rule::once("verify", late));
+    let shop = facilitator(scene.plan()?).await?;
+    let mut wallet = signed();
+    wallet.signature.extend([0x64; 32]);
+    let first = async { shop.call("/settle", &wallet, Form::V2).await };
+    let second = async {
+        let asked =
+            |calls: &[insforge_tests::standin::Call]| calls.iter().any(|call| call.target == "verify");
+        scene
+            .standin
+            .calls()
+            .wait(SOON, "the first question", asked)
+            .await?;
+        let settled = shop.call("/settle", &wallet, Form::V2).await?;
+        scene.standin.open_gate("late");
+        Ok(settled)
+    };
+    let (first, second) = tokio::try_join!(first, second)?;
+    // What became of it, not that its nonce is used.
+    assert_eq!(second.1["errorReason"], "invalid_signature", "{second:?}");
+    assert_eq!(first.1["errorReason"], "invalid_signature", "{first:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_signature_on_a_recorded_payment_is_not_valid_because_its_time_is_over() -> Result<()> {
+    let scene = Scene::new().await?;
+    let offer = Offer {
+        max_timeout_seconds: 20,
+        ..Offer::usdg()
+    };
+    let mut wallet = Buyer::new().pay(&offer);
+    wallet.signature.extend([0x64; 32]);
+    let client = scene.watch.client();
+    let ask = |signed: &Signed| (signed.payment(Form::V2), signed.requirements(Form::V2));
+    let (payment, requirements) = ask(&wallet);
+    let submit = "SELECT x402.submit($1, $2, '/report', verified => true)";
+    client.query_one(submit, &[&payment, &requirements]).await?;
+    // Too late to be sent.
+    let over = "SELECT extract(epoch FROM now()) > valid_before - 5 FROM x402.authorizations";
+    let over = || async { Ok(client.query_one(over, &[]).await?.get::<_, bool>(0).then_some(())) };
+    wait_until(2 * SOON, "the end of its time", over).await?;
+    let examine = "SELECT verdict FROM x402.examine($1, $2, '/report')";
+    let known: String = client
+        .query_one(examine, &[&payment, &requirements])
+        .await?
+        .get(0);
+    assert_eq!(known, "valid", "the very payload that was recorded");
+    wallet.signature[40] ^= 1;
+    let (forged, _) = ask(&wallet);
+    let verdict: String = client.query_one(examine, &[&forged, &requirements]).await?.get(0);
+    assert_eq!(verdict, "indeterminate", "only the chain can tell");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_seller_can_have_every_payment_shown_to_the_facilitator_behind() -> Result<()> {
     let scene = Scene::new().await?;
     let fault = Fault {
