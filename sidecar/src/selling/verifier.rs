@@ -4,11 +4,11 @@ use std::time::Duration;
 use insforge_protocol::okx::{Class, NoAnswer, VerifyAnswer};
 use insforge_protocol::x402::{Payment, Reason, Requirements};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use crate::facilitator::{Facilitator, Limiter};
 
-/// Longest wait for a place in the request limit; the buyer is waiting.
+/// Longest wait for one's turn, and then for a place in the request limit; the buyer is waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Questions that wait for a place in the limit at once. Whoever can send requests can make up signatures that only
@@ -32,7 +32,7 @@ pub enum Verdict {
 pub struct Verifier {
     facilitator: Arc<dyn Facilitator>,
     limiter: Arc<Limiter>,
-    queue: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
 impl Verifier {
@@ -41,7 +41,7 @@ impl Verifier {
         Self {
             facilitator,
             limiter,
-            queue: Arc::new(Semaphore::new(WAITERS)),
+            turns: Arc::new(Semaphore::new(WAITERS)),
         }
     }
 
@@ -65,14 +65,12 @@ impl Verifier {
         self.facilitator.verify(payment, requirements).await
     }
 
-    /// A place in the limit, or how long to wait before asking again.
+    /// A place in the limit, or how long to wait before asking again. Whoever's turn does not come asks for none.
     async fn admitted(&self) -> Result<(), Duration> {
-        let until = Instant::now() + PATIENCE;
-        let Ok(Ok(_place)) = timeout_at(until, self.queue.acquire()).await else {
+        let Ok(Ok(_turn)) = timeout(PATIENCE, self.turns.acquire()).await else {
             return Err(PATIENCE);
         };
-        let left = until.saturating_duration_since(Instant::now());
-        self.limiter.acquire_one_within(left).await
+        self.limiter.acquire_one_within(PATIENCE).await
     }
 }
 
@@ -108,7 +106,50 @@ pub(super) fn word(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+    use futures_util::future::{BoxFuture, join_all, ready};
+
+    use tokio::time::Instant;
+
     use super::*;
+    use crate::facilitator::Mock;
+    use crate::settle::{Bucket, Granted, LedgerError};
+
+    /// A bucket that is empty for long, and counts who asks.
+    #[derive(Default)]
+    struct Empty(AtomicUsize);
+
+    impl Bucket for Empty {
+        fn take(&self, _: usize) -> BoxFuture<'_, Result<Granted, LedgerError>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let wait = Duration::from_secs(1);
+            ready(Ok(Granted { tokens: 0, wait })).boxed()
+        }
+
+        fn give_back(&self, _: usize) -> BoxFuture<'_, Result<(), LedgerError>> {
+            ready(Ok(())).boxed()
+        }
+
+        fn hold(&self, _: Duration) -> BoxFuture<'_, Result<(), LedgerError>> {
+            ready(Ok(())).boxed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_hundred_made_up_signatures_press_on_the_limit_like_two() {
+        let bucket = Arc::new(Empty::default());
+        let limiter = Limiter::new(1.0, 1).shared(bucket.clone());
+        let verifier = Verifier::new(Arc::new(Mock::default()), Arc::new(limiter));
+        let began = Instant::now();
+        let all = join_all((0..200).map(|_| verifier.admitted())).await;
+        assert!(all.iter().all(Result::is_err));
+        assert!(began.elapsed() <= 2 * PATIENCE);
+        // Once a second while it is their turn, and two turns within that time.
+        let asked = bucket.0.load(Ordering::Relaxed);
+        assert!(asked <= 2 * 6 * WAITERS, "{asked} questions at an empty bucket");
+    }
 
     fn invalid(class: Class) -> Option<VerifyAnswer> {
         Some(VerifyAnswer::Invalid {
