@@ -141,7 +141,7 @@ mod tests {
     async fn two_hundred_made_up_signatures_press_on_the_limit_like_two() {
         let bucket = Arc::new(Empty::default());
         let limiter = Limiter::new(1.0, 1).shared(bucket.clone());
-        let verifier = Verifier::new(Arc::new(Mock::default()), Arc::new(limiter));
+        let verifier = Verifier::new(Arc::new(Mock), Arc::new(limiter));
         let began = Instant::now();
         let all = join_all((0..200).map(|_| verifier.admitted())).await;
         assert!(all.iter().all(Result::is_err));
